@@ -1,0 +1,1 @@
+"""Trains, evaluates and exports the networks: one runnable module per verb (train, evaluate, export)."""

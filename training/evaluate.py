@@ -1,0 +1,129 @@
+"""Evaluates a run: `python -m training.evaluate RUN`.
+
+Accuracy with a 95 % interval, a table by class, the confusion matrix and the worst mistakes as a contact sheet.
+The split is `validation` unless `--split test` is given: read the test split once, at the end.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+import tyro
+from scipy.stats import binomtest
+from sklearn.metrics import classification_report
+from torch import Tensor, nn
+
+from training import data, hardware, plots, run_folder
+from training.errors import TrainingError
+from training.graph import Classifier
+from training.networks import NETWORKS
+
+BATCH = 500
+WORST = 40
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """A share of right answers with its Wilson 95 % interval."""
+
+    right: int
+    count: int
+
+    @property
+    def share(self) -> float:
+        return self.right / self.count
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        low, high = binomtest(self.right, self.count).proportion_ci(method="wilson")
+        return float(low), float(high)
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.share:.2%} ({self.right} of {self.count}; 95 % interval {low:.2%} to {high:.2%})"
+
+
+@torch.inference_mode()
+def predict(model: nn.Module, images: Tensor) -> Tensor:
+    """uint8 [N, S, S] → logits float32 [N, classes], in full precision."""
+    model.eval()
+    return torch.cat([model(batch) for batch in images.split(BATCH)])
+
+
+def load_classifier(folder: Path, labels: tuple[str, ...], on: torch.device) -> Classifier:
+    """The averaged weights of a run's last epoch. Raises TrainingError where the run has other `labels`."""
+    recipe = run_folder.read_recipe(folder)
+    state = run_folder.load_checkpoint(folder, on)
+    if len(state["rows"]) < recipe.epochs:
+        raise TrainingError(
+            f"{folder} has finished {len(state['rows'])} of {recipe.epochs} epochs; "
+            f"go on with: python -m training.train --resume {folder}"
+        )
+    run_folder.check_labels(state, labels)
+    classifier = Classifier(recipe.network, len(labels)).to(on).to(memory_format=torch.channels_last)
+    averaged = {
+        name.removeprefix("module."): value for name, value in state["averaged"].items() if name.startswith("module.")
+    }
+    classifier.load_state_dict(averaged)
+    return classifier.eval()
+
+
+def worst_mistakes(logits: Tensor, labels: Tensor) -> Tensor:
+    """Indices of wrong answers, the surest of its wrong class first."""
+    confidences, predictions = logits.softmax(dim=1).max(dim=1)
+    wrong = (predictions != labels).nonzero().flatten()
+    return wrong[confidences[wrong].argsort(descending=True)][:WORST]
+
+
+@dataclass(frozen=True)
+class Arguments:
+    run: tyro.conf.Positional[Path]
+    """the run folder"""
+    split: Literal["validation", "test"] = "validation"
+    data_dir: Path = Path("data")
+    device: hardware.DeviceChoice = "auto"
+
+
+def evaluate(arguments: Arguments) -> Accuracy:
+    recipe = run_folder.read_recipe(arguments.run)
+    on = hardware.pick(arguments.device)
+    dataset = data.load(recipe.data, arguments.data_dir, NETWORKS[recipe.network].contract.size)
+    names = dataset.labels
+    classifier = load_classifier(arguments.run, names, on)
+    split = (dataset.test if arguments.split == "test" else dataset.validation).to(on)
+    logits = predict(classifier, split.images)
+    predictions = logits.argmax(dim=1)
+    accuracy = Accuracy(int((predictions == split.labels).sum()), len(split))
+
+    worst = worst_mistakes(logits, split.labels)
+    titles = [f"{names[split.labels[i]]} read as {names[predictions[i]]}" for i in worst.tolist()]
+    confusion, mistakes = (arguments.run / f"{arguments.split}-{what}.png" for what in ("confusion", "mistakes"))
+    plots.save_confusion(split.labels, predictions, names, confusion)
+    plots.save_contact_sheet(split.images[worst], titles, mistakes)
+
+    print(f"{arguments.run}, {arguments.split} split of {recipe.data}: {accuracy}")
+    print(
+        classification_report(
+            split.labels.cpu(),
+            predictions.cpu(),
+            labels=range(len(names)),
+            target_names=names,
+            digits=4,
+            zero_division=0,
+        )
+    )
+    print(f"confusion matrix: {confusion}\nworst mistakes: {mistakes}")
+    return accuracy
+
+
+def main(arguments: list[str] | None = None) -> None:
+    try:
+        evaluate(tyro.cli(Arguments, description=__doc__, args=arguments))
+    except TrainingError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

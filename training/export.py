@@ -1,0 +1,159 @@
+"""Exports a finished run: `python -m training.export RUN exported/googlenet`.
+
+Writes `model.onnx`, `model.pt` (TorchScript) and `metadata.json` into a temporary folder, proves that both files
+answer as the trained network does on the test split, and only then renames the folder into place: an artefact that
+exists is one that agreed.
+"""
+
+import dataclasses
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx_ir
+import torch
+import tyro
+from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+from torch import Tensor
+
+from training import data, hardware, run_folder, torchscript
+from training.calibration import fit_temperature, reject_threshold
+from training.errors import TrainingError
+from training.evaluate import Accuracy, load_classifier, predict
+from training.graph import ServedGraph
+from training.networks import NETWORKS
+from training.parity import ATOL, BATCHES, RTOL, onnx_outputs, prove
+
+SCHEMA_VERSION = 1
+FILES = ("model.onnx", "model.pt")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    run: tyro.conf.Positional[Path]
+    """the folder of a finished run"""
+    target: tyro.conf.Positional[Path]
+    """the artefact's folder; one that is there is replaced"""
+    data_dir: Path = Path("data")
+
+
+def write_onnx(graph: ServedGraph, images: Tensor, path: Path) -> None:
+    program = torch.onnx.export(
+        graph,
+        (images,),
+        dynamo=True,
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        input_names=["images"],
+        output_names=["probabilities", "logits"],
+        verbose=False,
+    )
+    model = program.model  # type: ignore[union-attr]  # only the older exporter returns None
+    # Every node carries its stack trace, with the paths of the machine that exported it.
+    onnx_ir.save(ClearMetadataAndDocStringPass()(model).model, path)
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def accuracy(logits: Tensor, labels: Tensor) -> Accuracy:
+    return Accuracy(int((logits.argmax(dim=1) == labels).sum()), len(labels))
+
+
+def as_json(measured: Accuracy) -> dict[str, Any]:
+    return {"accuracy": measured.share, "n": measured.count, "interval_95": measured.interval}
+
+
+def write_artefact(run: Path, dataset: data.Dataset, folder: Path) -> None:
+    """Raises TrainingError where the files do not agree with the network of `run`."""
+    recipe = run_folder.read_recipe(run)
+    classifier = load_classifier(run, dataset.labels, torch.device("cpu"))
+    validation_logits = predict(classifier, dataset.validation.images)
+    temperature = fit_temperature(validation_logits, dataset.validation.labels)
+
+    graph = ServedGraph(classifier, temperature).eval()
+    example = dataset.validation.images[:2]
+    torchscript.write(graph, example, folder / "model.pt")
+    write_onnx(graph, example, folder / "model.onnx")
+    parity = prove(classifier, temperature, folder, dataset.test.images)
+    _, logits = onnx_outputs(folder / "model.onnx", dataset.test.images.numpy())
+    test = accuracy(torch.from_numpy(logits), dataset.test.labels)
+
+    contract = NETWORKS[recipe.network].contract
+    rows = run_folder.read_log(run)
+    metadata = {
+        "schema_version": SCHEMA_VERSION,
+        "network": recipe.network,
+        "labels": dataset.labels,
+        "input": {"name": "images", "shape": ["batch", contract.size, contract.size], "dtype": "uint8"},
+        "files": {name: {"sha256": sha256(folder / name)} for name in FILES},
+        "opset": onnx_ir.load(folder / "model.onnx").opset_imports[""],
+        "temperature": temperature,
+        "reject_threshold": reject_threshold(validation_logits, temperature),
+        "test": as_json(test),
+        "validation": as_json(accuracy(validation_logits, dataset.validation.labels)),
+        "parity": {
+            "images": parity.images,
+            "batches": BATCHES,
+            "max_error": parity.max_error,
+            "rtol": RTOL,
+            "atol": ATOL,
+        },
+        "recipe": dataclasses.asdict(recipe),
+        "seed": recipe.seed,
+        "training": {
+            **run_folder.read_environment(run),
+            "seconds": round(sum(row.seconds for row in rows), 1),
+            "images_per_second": round(sum(row.images_per_second for row in rows) / len(rows)),
+        },
+        "export": hardware.versions(),
+    }
+    run_folder.write_json(folder / "metadata.json", metadata)
+    print(f"test split of {recipe.data}, through ONNX: {test}; parity: logits differ by at most {parity.max_error:.2g}")
+
+
+def replace_folder(new: Path, target: Path) -> None:
+    """Renames `new` to `target`, which makes way only once the new folder is whole, and comes back where that fails.
+
+    A folder cannot be renamed over another: between the two renames there is none, for some microseconds.
+    """
+    if not target.exists():
+        os.replace(new, target)
+        return
+    old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-old-"))
+    os.replace(target, old / target.name)
+    try:
+        os.replace(new, target)
+    except BaseException:
+        os.replace(old / target.name, target)
+        raise
+    finally:
+        shutil.rmtree(old)
+
+
+def export(arguments: Arguments) -> None:
+    recipe = run_folder.read_recipe(arguments.run)
+    dataset = data.load(recipe.data, arguments.data_dir, NETWORKS[recipe.network].contract.size)
+    arguments.target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=arguments.target.parent, prefix=f".{arguments.target.name}-") as temporary:
+        folder = Path(temporary) / arguments.target.name
+        folder.mkdir()
+        write_artefact(arguments.run, dataset, folder)
+        replace_folder(folder, arguments.target)
+    print(f"wrote {arguments.target}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    try:
+        export(tyro.cli(Arguments, description=__doc__, args=arguments))
+    except TrainingError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""A run folder: recipe, environment, log and curves of one training, and the checkpoint it can go on from."""
+
+import csv
+import io
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training.augment import Augmentation
+from training.errors import TrainingError
+from training.recipe import Recipe
+
+CHECKPOINT = "checkpoint.pt"
+RECIPE = "recipe.json"
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """One line of log.csv. Accuracies are of the averaged weights, on the validation split."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float
+    learning_rate: float
+    seconds: float
+    images_per_second: float
+
+
+def refuse_to_overwrite(run: Path) -> None:
+    if (run / RECIPE).exists():
+        raise TrainingError(f"{run} already holds a run; go on with --resume {run}, or choose another with --run")
+
+
+def create(run: Path, recipe: Recipe, environment: dict[str, str]) -> None:
+    """The recipe last: a folder with a recipe is a whole one."""
+    run.mkdir(parents=True, exist_ok=True)
+    write_json(run / "environment.json", environment)
+    write_json(run / RECIPE, asdict(recipe))
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_whole(path, json.dumps(value, indent=2) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Atomic: a kill at any moment leaves the file before or this one."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(text)
+    os.replace(partial, path)
+
+
+def read_recipe(run: Path) -> Recipe:
+    try:
+        values = json.loads((run / RECIPE).read_text())
+    except FileNotFoundError as error:
+        raise TrainingError(f"{run} is no run folder: it has no {RECIPE}") from error
+    return Recipe(**{**values, "augmentation": Augmentation(**values["augmentation"])})
+
+
+def read_environment(run: Path) -> dict[str, str]:
+    environment: dict[str, str] = json.loads((run / "environment.json").read_text())
+    return environment
+
+
+def write_log(run: Path, rows: list[EpochRow]) -> None:
+    """The whole log anew: a resumed run never leaves a line twice."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(EpochRow.__dataclass_fields__), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    write_whole(run / "log.csv", text.getvalue())
+
+
+def read_log(run: Path) -> list[EpochRow]:
+    with (run / "log.csv").open(newline="") as file:
+        return [
+            EpochRow(int(line.pop("epoch")), **{k: float(v) for k, v in line.items()}) for line in csv.DictReader(file)
+        ]
+
+
+def save_checkpoint(run: Path, state: dict[str, Any]) -> None:
+    """Atomic: a kill at any moment leaves either the checkpoint before or this one, whole."""
+    partial = run / f"{CHECKPOINT}.partial"
+    torch.save(state, partial)
+    os.replace(partial, run / CHECKPOINT)
+
+
+def load_checkpoint(run: Path, device: torch.device) -> dict[str, Any]:
+    path = run / CHECKPOINT
+    if not path.exists():
+        raise TrainingError(f"{run} has no {CHECKPOINT}: no epoch of it was finished")
+    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    return state
+
+
+def check_labels(state: dict[str, Any], labels: tuple[str, ...]) -> None:
+    """Raises TrainingError where the classes of the data are not those of the checkpoint `state`."""
+    if tuple(state["labels"]) != labels:
+        raise TrainingError(f"the data has the classes {', '.join(labels)}; the run has {', '.join(state['labels'])}")
