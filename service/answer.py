@@ -1,0 +1,55 @@
+"""What one image is answered with."""
+
+from typing import Any
+
+import bentoml
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
+
+from service.artefact import Artefact
+
+
+class Answer(bentoml.IODescriptor):
+    """The answer to one file. Several files are answered with a list, a problem in place of a file that has one.
+
+    It is the schema in /docs.json; the answers themselves are plain dicts, and a test holds the two together.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    digit: int | str | None = Field(description="the answer; null where there was nothing to read")
+    confidence: float = Field(description="the probability of the answer, 0 to 1")
+    accepted: bool = Field(description="false: this is probably no digit; `reason` says why")
+    reason: str | None = Field(description="a word and an explanation, as in 'blank: …' or 'unsure: …'")
+    probabilities: dict[str, float] | None = Field(description="by label")
+    model: dict[str, str] = Field(description="name and sha256 of the model file")
+    provider: str = Field(description="the execution provider that is active")
+    batch_size: int = Field(description="images in the run of the network that this one was in; 0: in none")
+    latency_ms: dict[str, float] = Field(description="read, decode, normalise, queue, inference and total")
+    file: str | None = Field(description="the file name that the client gave")
+
+
+def outcome(artefact: Artefact, probabilities: NDArray[np.float32] | None, refusal: str | None) -> dict[str, Any]:
+    """probabilities: float32 [classes]; None where the image was refused before the network, for `refusal`."""
+    if probabilities is None:
+        return {"digit": None, "confidence": 0.0, "accepted": False, "reason": refusal, "probabilities": None}
+    best = int(probabilities.argmax())
+    label = artefact.labels[best]
+    confidence = float(probabilities[best])
+    accepted = confidence >= artefact.reject_threshold
+    return {
+        "digit": int(label) if label.isdecimal() else label,
+        "confidence": round(confidence, 6),
+        "accepted": accepted,
+        "reason": None if accepted else unsure(confidence, artefact.reject_threshold),
+        "probabilities": {name: round(float(p), 6) for name, p in zip(artefact.labels, probabilities, strict=True)},
+    }
+
+
+def unsure(confidence: float, threshold: float) -> str:
+    return f"unsure: confidence {confidence:.3f} is under the threshold {threshold:.3f}, so this is probably no digit"
+
+
+def model(artefact: Artefact) -> dict[str, str]:
+    return {"name": artefact.name, "sha256": artefact.sha256}

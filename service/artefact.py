@@ -1,0 +1,105 @@
+"""A model as the service sees it: a folder `exported/<name>/`, read and checked into one value."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ValidationError
+
+from service.errors import StartError
+
+MODEL_FILE = "model.onnx"
+
+
+class File(BaseModel):
+    sha256: str
+
+
+class Input(BaseModel):
+    """Canonical digits: what the normaliser makes is all that this service can feed a network."""
+
+    dtype: Literal["uint8"]
+    shape: tuple[str, Literal[28], Literal[28]]
+
+
+class Measured(BaseModel):
+    accuracy: float
+    n: int
+
+
+class Metadata(BaseModel):
+    """What the service needs of metadata.json; there is more in it for people to read."""
+
+    schema_version: Literal[1]
+    network: str
+    labels: tuple[str, ...]
+    input: Input
+    files: dict[str, File]
+    reject_threshold: float
+    test: Measured
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """`model` is the ONNX file's content, already checked against `sha256`."""
+
+    name: str
+    network: str
+    labels: tuple[str, ...]
+    reject_threshold: float
+    test_accuracy: float
+    test_images: int
+    sha256: str
+    model: bytes
+
+
+def load_all(models_dir: Path) -> dict[str, Artefact]:
+    """Every artefact below `models_dir`, by name. Raises StartError that names the folder and what is wrong."""
+    if not models_dir.is_dir():
+        raise StartError(f"{models_dir} is no folder; NUMERAL_MODELS_DIR must hold a folder for each model")
+    folders = sorted(path.parent for path in models_dir.glob("*/metadata.json") if not path.parent.name.startswith("."))
+    if not folders:
+        raise StartError(f"{models_dir} holds no model: no metadata.json in any folder of it")
+    return {folder.name: load(folder) for folder in folders}
+
+
+def load(folder: Path) -> Artefact:
+    metadata = read_metadata(folder)
+    files = check_files(folder, metadata.files)
+    return Artefact(
+        name=folder.name,
+        network=metadata.network,
+        labels=metadata.labels,
+        reject_threshold=metadata.reject_threshold,
+        test_accuracy=metadata.test.accuracy,
+        test_images=metadata.test.n,
+        sha256=metadata.files[MODEL_FILE].sha256,
+        model=files[MODEL_FILE],
+    )
+
+
+def read_metadata(folder: Path) -> Metadata:
+    path = folder / "metadata.json"
+    try:
+        metadata = Metadata.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise StartError(f"{path} cannot be read: {error}") from error
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+        raise StartError(f"{path} is not what this service knows: {wrong}") from error
+    if MODEL_FILE not in metadata.files:
+        raise StartError(f"{path}: files lists no {MODEL_FILE}")
+    return metadata
+
+
+def check_files(folder: Path, listed: dict[str, File]) -> dict[str, bytes]:
+    """The content of the listed files that are there (a bento leaves out TorchScript), each of the listed hash."""
+    contents = {name: (folder / name).read_bytes() for name in listed if (folder / name).is_file()}
+    if MODEL_FILE not in contents:
+        raise StartError(f"{folder} has no {MODEL_FILE}")
+    for name, content in contents.items():
+        actual = hashlib.sha256(content).hexdigest()
+        if actual != listed[name].sha256:
+            raise StartError(f"{folder / name} has sha256 {actual}; its metadata.json says {listed[name].sha256}")
+    return contents

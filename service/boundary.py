@@ -1,0 +1,76 @@
+"""The outermost layer: counts each request, and makes every error a problem, whoever wrote it.
+
+BentoML and Starlette answer some errors themselves, as plain text or as a list of one object.
+"""
+
+import time
+from http import HTTPStatus
+
+import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service import metrics
+from service.problem import MEDIA_TYPE, Problem
+
+PATHS = frozenset(
+    {"/", "/classify", "/models", "/stats", "/metrics", "/livez", "/healthz", "/readyz", "/docs.json", "/schema.json"}
+)
+"""Any other path is counted as `other`: labels that a client can choose would grow without end."""
+
+
+class Boundary:
+    """An ASGI middleware."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        sender = ProblemSender(scope, send)
+        await self.app(scope, receive, sender)
+        path = scope["path"] if scope["path"] in PATHS else "other"
+        metrics.REQUESTS.labels(path, str(sender.status)).inc()
+        metrics.REQUEST_SECONDS.labels(path).observe(time.perf_counter() - started)
+
+
+class ProblemSender:
+    """Passes an answer on, or sends a problem in place of an error that is none."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.scope = scope
+        self.send = send
+        self.status = 0
+        self.replaced = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            content_type = dict(message["headers"]).get(b"content-type", b"").decode()
+            if self.status >= 400 and not content_type.startswith(MEDIA_TYPE):
+                self.replaced = True
+                await self.send_problem(message)
+                return
+        if not self.replaced:
+            await self.send(message)
+
+    async def send_problem(self, start: Message) -> None:
+        body = orjson.dumps(Problem(HTTPStatus(self.status), detail(self.status, self.scope)).body())
+        kept = [(name, value) for name, value in start["headers"] if name not in (b"content-type", b"content-length")]
+        own = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+        await self.send({**start, "headers": [*kept, *own]})
+        await self.send({"type": "http.response.body", "body": body})
+
+
+def detail(status: int, scope: Scope) -> str:
+    match status:
+        case HTTPStatus.NOT_FOUND:
+            return f"there is nothing at {scope['path']}; there is: {', '.join(sorted(PATHS))}"
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return f"{scope['method']} is not allowed at {scope['path']}; the Allow header says what is"
+        case HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
+            return "this content type is never accepted; send the image as multipart/form-data or as a raw body"
+        case _:
+            return "the service failed at this request; its log says more"

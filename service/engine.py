@@ -1,0 +1,128 @@
+"""Runs one model with ONNX Runtime, on the execution provider that was asked for and on no other."""
+
+import logging
+import os
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from service.artefact import Artefact, load_all
+from service.errors import StartError
+from service.normalise import SIDE
+from service.settings import Provider, Settings
+
+logger = logging.getLogger("numeral")
+
+CUDA = "CUDAExecutionProvider"
+CPU = "CPUExecutionProvider"
+CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC"}
+"""The default search measures every algorithm anew for each batch size."""
+
+CUDA_BATCHES = (1, 4, 16, 64, 256)
+"""On CUDA every new batch size is slow once, so batches are padded to one of these, all run before ready."""
+
+
+class Engine:
+    """`provider` is what ONNX Runtime says it runs on, not what was asked for."""
+
+    def __init__(self, artefact: Artefact, provider: Provider, threads: int, max_batch: int) -> None:
+        self.artefact = artefact
+        self.max_batch = max_batch
+        self._session = open_session(artefact, provider, threads)
+        self.provider: str = self._session.get_providers()[0]
+
+    def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 [N, H, W], N up to `max_batch` → probabilities, float32 [N, classes]."""
+        count = len(images)
+        if self.provider == CUDA:
+            images = pad(images, self.max_batch)
+        probabilities: NDArray[np.float32] = self._session.run(["probabilities"], {"images": images})[0]
+        return probabilities[:count]
+
+    def warm_up(self) -> None:
+        """Runs each batch size that is slow the first time. Raises StartError where the model cannot run."""
+        sizes = {*CUDA_BATCHES, self.max_batch} if self.provider == CUDA else {1, self.max_batch}
+        for size in sorted(sizes):
+            if size <= self.max_batch:
+                self.try_run(size)
+
+    def try_run(self, size: int) -> None:
+        try:
+            classes = self.run(np.zeros((size, SIDE, SIDE), np.uint8)).shape[1]
+        except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
+            raise StartError(f"model {self.artefact.name} fails at a batch of {size}: {first_line(error)}") from error
+        if classes != len(self.artefact.labels):
+            raise StartError(
+                f"model {self.artefact.name} gives {classes} probabilities, "
+                f"and its metadata.json has {len(self.artefact.labels)} labels"
+            )
+
+
+def load_engines(settings: Settings) -> dict[str, Engine]:
+    """By model name. Raises StartError where a model or the execution provider cannot be had."""
+    artefacts = load_all(settings.models_dir)
+    if settings.default_model not in artefacts:
+        raise StartError(
+            f"NUMERAL_DEFAULT_MODEL is {settings.default_model!r}; allowed, as {settings.models_dir} holds them: "
+            f"{', '.join(artefacts)}"
+        )
+    return {
+        name: Engine(artefact, settings.provider, settings.threads, settings.max_batch)
+        for name, artefact in artefacts.items()
+    }
+
+
+def pad(images: NDArray[np.uint8], max_batch: int) -> NDArray[np.uint8]:
+    """Blank images behind, up to the next size of `CUDA_BATCHES`."""
+    size = min((size for size in CUDA_BATCHES if size >= len(images)), default=max_batch)
+    size = max(len(images), min(size, max_batch))
+    return np.concatenate([images, np.zeros((size - len(images), *images.shape[1:]), np.uint8)])
+
+
+def open_session(artefact: Artefact, provider: Provider, threads: int) -> onnxruntime.InferenceSession:
+    """Raises StartError where `cuda` is asked for and cannot be had."""
+    if provider != "cpu":
+        try:
+            return cuda_session(artefact)
+        except StartError as error:
+            if provider == "cuda":
+                raise StartError(f"NUMERAL_PROVIDER is 'cuda', but {error}; allowed here: auto, cpu") from error
+            logger.info("model %s runs on the CPU: %s", artefact.name, error)
+    return cpu_session(artefact, threads)
+
+
+def cuda_session(artefact: Artefact) -> onnxruntime.InferenceSession:
+    if CUDA not in onnxruntime.get_available_providers():
+        raise StartError("this onnxruntime has no CUDA provider (the extra 'gpu' installs one that has)")
+    onnxruntime.preload_dlls()
+    # Where the driver or a library is missing ONNX Runtime logs it and carries on without CUDA.
+    session = create_session(artefact, onnxruntime.SessionOptions(), [(CUDA, CUDA_OPTIONS), CPU])
+    if session.get_providers()[0] != CUDA:
+        raise StartError("CUDA could not be started (ONNX Runtime says why in the log)")
+    return session
+
+
+def cpu_session(artefact: Artefact, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or available_cores()
+    # Spinning threads would fight the HTTP process for the cores.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return create_session(artefact, options, [CPU])
+
+
+def create_session(
+    artefact: Artefact, options: onnxruntime.SessionOptions, providers: list[str | tuple[str, dict[str, str]]]
+) -> onnxruntime.InferenceSession:
+    try:
+        return onnxruntime.InferenceSession(artefact.model, options, providers=providers)
+    except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
+        raise StartError(f"model {artefact.name} cannot be loaded by ONNX Runtime: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def available_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,213 @@
+"""The way of a request: files out of it, pixels out of them, digits through a network, one answer for each."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from PIL import Image
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service import answer, metrics
+from service.admission import Admission
+from service.batcher import Answered, Batcher, Run
+from service.decode import load_pixels, open_image
+from service.engine import Engine, available_cores
+from service.latency import Latency, Window, of_request, server_timing
+from service.normalise import WORKING_SIDE, normalise
+from service.problem import Problem
+from service.settings import Settings
+from service.upload import Upload, read_uploads
+
+logger = logging.getLogger("numeral")
+
+INLINE_PIXELS = 32 * 32
+"""Images up to this take about as long to prepare as a way to a thread and back; larger ones would hold up others."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """A request that has arrived whole. `started` is of `time.perf_counter`."""
+
+    model: str
+    uploads: list[Upload]
+    started: float
+    read_seconds: float
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An image ready for the network, or the reason why it does not get there."""
+
+    digit: NDArray[np.uint8] | None
+    reason: str | None
+    decode_seconds: float
+    normalise_seconds: float
+
+
+Inferred = tuple[NDArray[np.float32], Answered]
+"""One image's probabilities, and the piece of a batch that it was in."""
+
+
+class Reader:
+    """One for each worker process; made and used in its event loop."""
+
+    def __init__(self, settings: Settings, engines: Mapping[str, Engine]) -> None:
+        self.settings = settings
+        self.engines = engines
+        self.batchers = {name: Batcher(counted(engine), settings.max_batch) for name, engine in engines.items()}
+        self.requests = Admission(settings.max_requests, "requests")
+        self.images = Admission(settings.queue_size, "images")
+        # No more at once than there are cores: each large picture takes memory while it is decoded.
+        self.preparers = ThreadPoolExecutor(available_cores(), thread_name_prefix="prepare")
+        self.window = Window()
+
+    def close(self) -> None:
+        for batcher in self.batchers.values():
+            batcher.close()
+        self.preparers.shutdown(wait=False)
+
+    async def classify(self, request: Request) -> Response:
+        """An object for one file, a list for several, a problem where the request as a whole fails."""
+        started = time.perf_counter()
+        try:
+            with self.requests.admit(1):
+                model = self.model_name(request)
+                uploads = await read_uploads(request, self.settings)
+                received = Received(model, uploads, started, time.perf_counter() - started)
+                return respond(received, await self.answers(received))
+        except Problem as problem:
+            return problem.response()
+
+    def model_name(self, request: Request) -> str:
+        name = request.query_params.get("model", self.settings.default_model)
+        if name not in self.engines:
+            allowed = ", ".join(sorted(self.engines))
+            raise Problem(HTTPStatus.BAD_REQUEST, f"model {name!r} is unknown; allowed: {allowed}")
+        return name
+
+    async def answers(self, received: Received) -> list[dict[str, Any] | Problem]:
+        """One for each upload. Raises Problem: 429 no room, 504 past the deadline, each for the request as a whole."""
+        with self.images.admit(len(received.uploads)):
+            try:
+                async with asyncio.timeout(self.settings.deadline_ms / 1000):
+                    prepared = await asyncio.gather(*(self.prepare(upload) for upload in received.uploads))
+                    inferred = await self.infer(received.model, prepared)
+            except TimeoutError as error:
+                detail = f"no answer within the deadline of {self.settings.deadline_ms} ms"
+                raise Problem(HTTPStatus.GATEWAY_TIMEOUT, detail) from error
+        return [
+            item if isinstance(item, Problem) else self.answer(received, upload, item, row)
+            for upload, item, row in zip(received.uploads, prepared, inferred, strict=True)
+        ]
+
+    async def prepare(self, upload: Upload) -> Prepared | Problem:
+        """A file that cannot be read is a Problem of its own and harms no other."""
+        start = time.perf_counter()
+        try:
+            image = open_image(upload.content, self.settings.max_pixels)
+            open_seconds = time.perf_counter() - start
+            if image.width * image.height > INLINE_PIXELS:
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self.preparers, read_digit, image, open_seconds)
+            # Between the many small files of one request, other requests get their turn.
+            await asyncio.sleep(0)
+            return read_digit(image, open_seconds)
+        except Problem as problem:
+            return problem
+
+    async def infer(self, model: str, prepared: Sequence[Prepared | Problem]) -> list[Inferred | None]:
+        """In the order of `prepared`, None for what has no digit to look at."""
+        seen = [
+            (place, item.digit)
+            for place, item in enumerate(prepared)
+            if isinstance(item, Prepared) and item.digit is not None
+        ]
+        inferred: list[Inferred | None] = [None] * len(prepared)
+        if seen:
+            places, digits = zip(*seen, strict=True)
+            pieces = await self.batchers[model].submit(np.stack(digits))
+            rows = [(row, piece) for piece in pieces for row in piece.probabilities]
+            for place, row in zip(places, rows, strict=True):
+                inferred[place] = row
+        return inferred
+
+    def answer(self, received: Received, upload: Upload, prepared: Prepared, row: Inferred | None) -> dict[str, Any]:
+        probabilities, piece = row or (None, None)
+        latency = Latency(
+            read=received.read_seconds * 1000,
+            decode=prepared.decode_seconds * 1000,
+            normalise=prepared.normalise_seconds * 1000,
+            queue=piece.queue_seconds * 1000 if piece else 0.0,
+            inference=piece.inference_seconds * 1000 if piece else 0.0,
+            total=(time.perf_counter() - received.started) * 1000,
+        )
+        self.window.add(latency)
+        metrics.observe_stages(received.model, latency)
+        return {
+            **answer.outcome(self.engines[received.model].artefact, probabilities, prepared.reason),
+            "model": answer.model(self.engines[received.model].artefact),
+            "provider": self.engines[received.model].provider,
+            "batch_size": piece.batch_size if piece else 0,
+            "latency_ms": latency.as_json(),
+            "file": upload.filename,
+        }
+
+
+def counted(engine: Engine) -> Run:
+    """The engine's `run`, its batches counted."""
+    batch_images = metrics.BATCH_IMAGES.labels(engine.artefact.name)
+
+    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        batch_images.observe(len(images))
+        return engine.run(images)
+
+    return run
+
+
+def read_digit(image: Image.Image, open_seconds: float) -> Prepared:
+    """Raises Problem 422 where the content cannot be decoded."""
+    start = time.perf_counter()
+    load_pixels(image, at_least=2 * WORKING_SIDE)
+    decoded = time.perf_counter()
+    try:
+        normalised = normalise(image)
+    except Exception as error:  # whatever an odd image leads to is that image's own trouble
+        logger.exception("an image of mode %s and size %s could not be normalised", image.mode, image.size)
+        detail = f"the image of mode {image.mode} and {image.width}×{image.height} pixels cannot be normalised: {error}"
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from error
+    return Prepared(
+        digit=normalised.digit,
+        reason=normalised.reason,
+        decode_seconds=open_seconds + decoded - start,
+        normalise_seconds=time.perf_counter() - decoded,
+    )
+
+
+def respond(received: Received, answers: list[dict[str, Any] | Problem]) -> Response:
+    for item in answers:
+        metrics.IMAGES.labels(received.model, outcome_label(item)).inc()
+    if len(answers) == 1 and isinstance(answers[0], Problem):
+        return answers[0].response()
+    bodies = [
+        {**item.body(), "file": upload.filename} if isinstance(item, Problem) else item
+        for upload, item in zip(received.uploads, answers, strict=True)
+    ]
+    content = orjson.dumps(bodies if len(bodies) > 1 else bodies[0])
+    latencies = [item["latency_ms"] for item in answers if not isinstance(item, Problem)]
+    headers = {"Server-Timing": server_timing(of_request(latencies))} if latencies else None
+    return Response(content, headers=headers, media_type="application/json")
+
+
+def outcome_label(item: dict[str, Any] | Problem) -> str:
+    if isinstance(item, Problem):
+        return "error"
+    return "accepted" if item["accepted"] else "refused"

@@ -1,0 +1,142 @@
+"""Takes the files out of a request: multipart, any field name, or a raw body. All in memory, nothing fetched."""
+
+import asyncio
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect, Request
+
+from service.problem import Problem
+from service.settings import Settings
+
+TEXT_FIELDS = 64
+"""That a form may hold beside its files."""
+
+DRAINED = 10
+"""A body of up to so many times the limit is read to its end and thrown away, so that the client gets to read the
+answer: a server that stops reading resets the connection under it."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """`filename` is the client's word, None for a raw body; it is only repeated in the answer."""
+
+    content: bytes
+    filename: str | None = None
+
+
+@dataclass
+class Part:
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    content: bytearray = field(default_factory=bytearray)
+
+
+async def read_uploads(request: Request, settings: Settings) -> list[Upload]:
+    """At least one. Raises Problem: 400 malformed, empty or without a file, 408 too slow, 413 past a limit."""
+    try:
+        async with asyncio.timeout(settings.read_timeout_ms / 1000):
+            body = await read_body(request, settings.max_body_bytes)
+    except TimeoutError as error:
+        raise Problem(
+            HTTPStatus.REQUEST_TIMEOUT, f"the upload did not arrive within {settings.read_timeout_ms} ms"
+        ) from error
+    except ClientDisconnect as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, "the client closed the connection within its upload") from error
+    media_type, options = parse_options_header(request.headers.get("content-type"))
+    if media_type != b"multipart/form-data":
+        if not body:
+            raise Problem(
+                HTTPStatus.BAD_REQUEST, "the request has no body; send an image, raw or as multipart/form-data"
+            )
+        return [Upload(body)]
+    parts = parse_multipart(body, options.get(b"boundary", b""), settings.max_files + TEXT_FIELDS)
+    uploads = files_of(parts)
+    if len(uploads) > settings.max_files:
+        raise Problem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"the form holds {len(uploads)} files; the limit is {settings.max_files}",
+        )
+    return uploads
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Raises Problem 413 past `limit`, whether the length was announced or the body comes in chunks."""
+    announced = request.headers.get("content-length", "0")
+    size = int(announced) if announced.isdecimal() else 0
+    chunks: list[bytes] = []
+    if size <= limit * DRAINED:
+        received = 0
+        async for chunk in request.stream():
+            received += len(chunk)
+            if received <= limit:
+                chunks.append(chunk)
+            elif received > limit * DRAINED:
+                break
+        size = max(size, received)
+    if size > limit:
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has {size:,} bytes; the limit is {limit:,}")
+    return b"".join(chunks)
+
+
+def parse_multipart(body: bytes, boundary: bytes, limit: int) -> list[Part]:
+    """Raises Problem: 400 where the body is not what its boundary says, 413 past `limit` parts."""
+    parts: list[Part] = []
+    name, value = bytearray(), bytearray()
+    ended = False
+
+    def begin_part() -> None:
+        if len(parts) == limit:
+            raise Problem(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the form has more than {limit} parts; that is the limit"
+            )
+        parts.append(Part())
+
+    def end_header() -> None:
+        parts[-1].headers[bytes(name).lower()] = bytes(value)
+        name.clear()
+        value.clear()
+
+    def end() -> None:
+        nonlocal ended
+        ended = True
+
+    try:
+        parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": begin_part,
+                "on_header_field": lambda data, start, stop: name.extend(data[start:stop]),
+                "on_header_value": lambda data, start, stop: value.extend(data[start:stop]),
+                "on_header_end": end_header,
+                "on_part_data": lambda data, start, stop: parts[-1].content.extend(data[start:stop]),
+                "on_end": end,
+            },
+        )
+        parser.write(body)
+        parser.finalize()
+    except FormParserError as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"the multipart body is malformed: {error}") from error
+    if not ended:
+        raise Problem(HTTPStatus.BAD_REQUEST, "the multipart body is malformed: its closing boundary is missing")
+    return parts
+
+
+def files_of(parts: list[Part]) -> list[Upload]:
+    """The parts with a file name, whatever the field is called. Raises Problem 400 where there is none."""
+    uploads = []
+    fields = []
+    for part in parts:
+        _, options = parse_options_header(part.headers.get(b"content-disposition"))
+        if b"filename" in options:
+            uploads.append(Upload(bytes(part.content), options[b"filename"].decode("utf-8", "replace")))
+        else:
+            fields.append(options.get(b"name", b"").decode("utf-8", "replace"))
+    if not uploads:
+        named = ", ".join(repr(name[:40]) for name in fields[:5])
+        found = f"it has text fields only: {named}" if fields else "it has no parts"
+        raise Problem(
+            HTTPStatus.BAD_REQUEST, f"the form holds no file, {found}; send one, as with curl -F image=@digit.png"
+        )
+    return uploads
