@@ -1,0 +1,68 @@
+"""Accuracy of what is served: `python -m benchmarks.served_accuracy --url http://localhost:3000 --data-dir DIR`.
+
+Sends every image of MNIST's test split as a PNG to /classify of a running service, in requests of 100 files, and
+counts the right answers: the network, the graph around it, the normaliser and the service, all at once.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import tyro
+from PIL import Image
+from torch import Tensor
+
+from training import data
+from training.errors import TrainingError
+from training.evaluate import Accuracy
+
+FILES = 100
+
+
+@dataclass(frozen=True)
+class Arguments:
+    url: str = "http://localhost:3000"
+    data_dir: Path = Path("data")
+
+
+def png(pixels: Tensor) -> bytes:
+    buffer = BytesIO()
+    Image.fromarray(pixels.numpy()).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def served(client: httpx.Client, model: str, split: data.Split) -> tuple[Accuracy, float]:
+    """The accuracy, and the share of answers that the service accepted."""
+    right = accepted = 0
+    for start in range(0, len(split), FILES):
+        files = [
+            ("image", (f"{start + i}.png", png(image))) for i, image in enumerate(split.images[start : start + FILES])
+        ]
+        answers = client.post("/classify", params={"model": model}, files=files).raise_for_status().json()
+        labels = split.labels[start : start + FILES].tolist()
+        right += sum(answer["digit"] == label for answer, label in zip(answers, labels, strict=True))
+        accepted += sum(answer["accepted"] for answer in answers)
+    return Accuracy(right, len(split)), accepted / len(split)
+
+
+def main() -> None:
+    arguments = tyro.cli(Arguments, description=__doc__)
+    try:
+        split = data.load("mnist", arguments.data_dir, 28).test
+    except TrainingError as error:
+        sys.exit(f"error: {error}")
+    with httpx.Client(base_url=arguments.url, timeout=120) as client:
+        for name, model in client.get("/models").raise_for_status().json().items():
+            accuracy, accepted = served(client, name, split)
+            low, high = accuracy.interval
+            print(f"{name} {model['sha256'][:12]} on {model['provider']}: {accuracy}, {accepted:.2%} accepted")
+            print(json.dumps({"benchmark": "served_accuracy", "model": name, "sha256": model["sha256"],
+                              "n": accuracy.count, "accuracy": accuracy.share, "interval_95": [low, high],
+                              "accepted": accepted}))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

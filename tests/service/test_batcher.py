@@ -1,0 +1,108 @@
+"""The batcher gives each caller its own rows, joins what waits, and survives failures and callers that leave."""
+
+import asyncio
+import threading
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from service.batcher import Batcher
+
+Images = NDArray[np.uint8]
+
+
+class Network:
+    """Answers each image with its own first pixel; waits at `gate` and notes the batches it saw."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.batches: list[list[int]] = []
+        self.failing = False
+
+    def __call__(self, images: Images) -> NDArray[np.float32]:
+        self.gate.wait(10)
+        self.batches.append([int(image[0, 0]) for image in images])
+        if self.failing:
+            raise RuntimeError("the network failed")
+        return images[:, :1, 0].astype(np.float32)
+
+
+def numbered(*numbers: int) -> Images:
+    return np.stack([np.full((2, 2), number, np.uint8) for number in numbers])
+
+
+async def rows(batcher: Batcher, *numbers: int) -> list[int]:
+    return [int(row[0]) for piece in await batcher.submit(numbered(*numbers)) for row in piece.probabilities]
+
+
+async def queued(batcher: Batcher, count: int) -> None:
+    while len(batcher._waiting) < count:
+        await asyncio.sleep(0)
+
+
+def test_images_that_wait_are_joined_and_each_caller_gets_its_own() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.gate.clear()
+        batcher = Batcher(network, max_batch=4)
+        first = asyncio.create_task(rows(batcher, 1))
+        while batcher._waiting or not batcher._thread._threads:
+            await asyncio.sleep(0)
+        others = [asyncio.create_task(rows(batcher, n, n + 100)) for n in (2, 3)]
+        await queued(batcher, 2)
+        network.gate.set()
+        assert await first == [1]
+        assert [await other for other in others] == [[2, 102], [3, 103]]
+        assert network.batches == [[1], [2, 102, 3, 103]]
+        batcher.close()
+
+    asyncio.run(scenario())
+
+
+def test_more_images_than_a_batch_holds_come_back_in_order() -> None:
+    async def scenario() -> None:
+        network = Network()
+        batcher = Batcher(network, max_batch=3)
+        assert await rows(batcher, *range(8)) == list(range(8))
+        assert [len(batch) for batch in network.batches] == [3, 3, 2]
+        batcher.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_failing_network_fails_its_own_batch_and_no_later_one() -> None:
+    async def scenario() -> None:
+        network = Network()
+        batcher = Batcher(network, max_batch=4)
+        network.failing = True
+        with pytest.raises(RuntimeError, match="the network failed"):
+            await batcher.submit(numbered(1))
+        network.failing = False
+        assert await rows(batcher, 2) == [2]
+        batcher.close()
+
+    asyncio.run(scenario())
+
+
+def test_images_of_a_caller_that_left_are_never_run() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.gate.clear()
+        batcher = Batcher(network, max_batch=1)
+        running = asyncio.create_task(rows(batcher, 1))
+        while batcher._waiting or not batcher._thread._threads:
+            await asyncio.sleep(0)
+        leaving = asyncio.create_task(rows(batcher, 2))
+        staying = asyncio.create_task(rows(batcher, 3))
+        await queued(batcher, 2)
+        leaving.cancel()
+        await asyncio.sleep(0)
+        network.gate.set()
+        assert await running == [1]
+        assert await staying == [3]
+        assert network.batches == [[1], [3]]
+        batcher.close()
+
+    asyncio.run(scenario())

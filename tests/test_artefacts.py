@@ -1,0 +1,64 @@
+"""The shipped artefacts: their formats agree with each other, and read digits as their card says."""
+
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from service.artefact import load
+from tests.harness import ROOT, Digits
+from training import parity, torchscript
+
+MODELS = ["googlenet", "alexnet"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("batch", [1, 3, 32, 500])
+def test_torchscript_and_onnx_agree(model: str, batch: int, digits: Digits) -> None:
+    folder = ROOT / "exported" / model
+    images = digits.images[:: 5000 // batch][:batch]
+    probabilities, logits = parity.onnx_outputs(folder / "model.onnx", images)
+    with torch.inference_mode():
+        scripted_probabilities, scripted_logits = torchscript.read(folder / "model.pt")(torch.from_numpy(images))
+    assert logits.shape == (batch, 10)
+    np.testing.assert_allclose(scripted_logits.numpy(), logits, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(scripted_probabilities.numpy(), probabilities, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_sample_is_read(model: str, digits: Digits) -> None:
+    """These are training images for the most part: a smoke test, no measurement."""
+    probabilities, _ = parity.onnx_outputs(ROOT / "exported" / model / "model.onnx", digits.images)
+    assert (probabilities.argmax(axis=1) == digits.labels).mean() >= 0.99
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_threshold_is_a_confidence(model: str) -> None:
+    assert 0.1 < load(ROOT / "exported" / model).reject_threshold < 1
+
+
+def test_the_model_card_gives_the_figures_of_the_metadata() -> None:
+    card = Path(ROOT / "exported/README.md").read_text()
+    for model in MODELS:
+        metadata = json.loads((ROOT / "exported" / model / "metadata.json").read_text())
+        assert f"{metadata['test']['accuracy']:.2%}".replace("%", " %") in card
+        assert metadata["files"]["model.onnx"]["sha256"][:12] in card
+
+
+def test_all_artefacts_together_stay_small() -> None:
+    assert sum(path.stat().st_size for path in ROOT.glob("exported/*/*")) < 72_000_000
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("exported/*/model.*")), ids=lambda path: f"{path.parent.name}/{path.name}"
+)
+def test_no_artefact_names_a_path_of_the_machine_that_made_it(path: Path) -> None:
+    contents = [path.read_bytes()]
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            contents += [archive.read(name) for name in archive.namelist()]
+    assert not any(re.search(rb"/(home|root|work|tmp|usr|Users)/\w", content) for content in contents)

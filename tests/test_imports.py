@@ -1,0 +1,43 @@
+"""The boundary between training and service: they share the artefact's folder, and the normaliser, and no more."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.harness import ROOT
+
+SERVICE = "service.app service.check service.reader service.pages"
+TRAINING = "training.train training.evaluate training.export"
+
+
+def imported(modules: str) -> set[str]:
+    """The packages and the service's modules that a fresh process holds after importing `modules`."""
+    code = f"import sys, {', '.join(modules.split())}; print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    names = result.stdout.split()
+    return {name.split(".")[0] for name in names} | {name for name in names if name.startswith("service.")}
+
+
+def assert_apart(modules: str, forbidden: set[str]) -> None:
+    found = imported(modules) & forbidden
+    assert not found, f"{modules} imports {', '.join(sorted(found))}"
+
+
+def test_the_service_imports_no_torch_and_no_training() -> None:
+    assert_apart(SERVICE, {"torch", "torchvision", "onnx", "training", "scipy", "matplotlib"})
+
+
+def test_training_imports_no_bentoml_and_of_the_service_only_the_normaliser() -> None:
+    names = imported(TRAINING)
+    assert "bentoml" not in names
+    assert {name for name in names if name.startswith("service.")} <= {"service.normalise"}
+
+
+def test_the_normaliser_needs_numpy_and_pillow_alone() -> None:
+    assert_apart("service.normalise", {"bentoml", "onnxruntime", "starlette", "pydantic", "torch", "scipy"})
+
+
+def test_these_tests_can_fail() -> None:
+    with pytest.raises(AssertionError, match=r"training\.graph imports torch, training"):
+        assert_apart("training.graph", {"torch", "training", "bentoml"})

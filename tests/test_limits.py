@@ -1,0 +1,76 @@
+"""A server that is full says so, and one that is late does no work that nobody waits for."""
+
+import json
+import signal
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+
+from tests.harness import Digits, assert_problem, free_port, metric, png, serving, start_server, wait_until_ready
+
+
+def test_a_full_queue_is_429_with_retry_after_and_the_rest_is_answered(tmp_path: Path, digits: Digits) -> None:
+    with serving(tmp_path / "log", queue_size="4", max_files="4") as url:
+
+        def post(i: int) -> httpx.Response:
+            files = [("f", ("x.png", png(digits.images[i]), "image/png"))] * 2
+            return httpx.post(f"{url}/classify", params={"model": "alexnet"}, files=files, timeout=30)
+
+        with ThreadPoolExecutor(24) as clients:
+            responses = list(clients.map(post, range(200)))
+        refused = [response for response in responses if response.status_code == 429]
+        assert {response.status_code for response in responses} == {200, 429}
+        assert_problem(refused[0], 429, "images are in work and 2 more would pass the limit of 4")
+        assert {response.headers["retry-after"] for response in refused} == {"1"}
+        assert post(0).status_code == 200
+
+
+def test_too_many_requests_are_429_while_their_bodies_arrive(tmp_path: Path, digits: Digits) -> None:
+    with serving(tmp_path / "log", max_requests="1") as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as slow:
+            slow.sendall(b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+            time.sleep(0.5)
+            response = httpx.post(f"{url}/classify", content=png(digits.pick(1)))
+            assert_problem(response, 429, "1 requests are in work and 1 more would pass the limit of 1")
+            assert response.headers["retry-after"] == "1"
+        time.sleep(0.5)
+        assert httpx.post(f"{url}/classify", content=png(digits.pick(1))).status_code == 200
+
+
+def test_two_servers_keep_metrics_of_their_own(tmp_path: Path, server: str, digits: Digits) -> None:
+    httpx.post(f"{server}/classify", content=png(digits.pick(1)))
+    counted = 'numeral_requests_total{path="/classify",status="200"}'
+    before = metric(httpx.get(f"{server}/metrics").text, counted)
+    with serving(tmp_path / "log") as other:
+        assert metric(httpx.get(f"{other}/metrics").text, counted) == 0
+    httpx.post(f"{server}/classify", content=png(digits.pick(1)))
+    assert metric(httpx.get(f"{server}/metrics").text, counted) == before + 1
+
+
+def test_what_is_later_than_the_deadline_is_504_and_not_worked_on(tmp_path: Path, digits: Digits) -> None:
+    with serving(tmp_path / "log", deadline_ms="1") as url:
+        files = [("f", ("x.png", png(image), "image/png")) for image in digits.images[:200]]
+        assert_problem(httpx.post(f"{url}/classify", files=files, timeout=30), 504, "deadline of 1 ms")
+        exposition = httpx.get(f"{url}/metrics").text
+        assert "numeral_batch_images_count" in exposition
+        assert metric(exposition, "numeral_batch_images_count") == 0
+        assert httpx.get(f"{url}/stats").json()["images_in_work"] == 0
+
+
+def test_a_stop_signal_ends_the_server_cleanly(tmp_path: Path) -> None:
+    port = free_port()
+    process = start_server(port, tmp_path / "log")
+    wait_until_ready(f"http://127.0.0.1:{port}", process, tmp_path / "log")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 0
+
+
+def test_settings_change_the_limits(tmp_path: Path, digits: Digits) -> None:
+    with serving(tmp_path / "log", max_pixels="700", max_body_bytes="1000", default_model="alexnet") as url:
+        assert_problem(httpx.post(f"{url}/classify", content=png(digits.pick(1))), 413, "784 pixels; the limit is 700")
+        assert_problem(httpx.post(f"{url}/classify", content=b"x" * 1001), 413, "1,001 bytes; the limit is 1,000")
+        assert json.loads(httpx.get(f"{url}/models").text)["alexnet"]["default"] is True

@@ -1,0 +1,48 @@
+"""A service that cannot work does not start: an exit code, one line with the reason, no respawning."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import onnxruntime
+import pytest
+
+from tests.harness import ROOT, free_port, start_server
+
+
+def failed_start(log: Path, **settings: str) -> str:
+    """The one line that says why; fails where the server starts, or tries more than once."""
+    process = start_server(free_port(), log, **settings)
+    try:
+        assert process.wait(timeout=60) not in (0, None)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        pytest.fail(f"the server did not give up:\n{log.read_text()}")
+    reasons = [line for line in log.read_text().splitlines() if "cannot start" in line]
+    assert len(reasons) == 1, log.read_text()
+    assert "Traceback" not in log.read_text()
+    return reasons[0]
+
+
+@pytest.mark.skipif(
+    "CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="this onnxruntime has a CUDA provider"
+)
+def test_cuda_without_cuda(tmp_path: Path) -> None:
+    assert "this onnxruntime has no CUDA provider" in failed_start(tmp_path / "log", provider="cuda")
+
+
+def test_a_wrong_setting(tmp_path: Path) -> None:
+    assert "NUMERAL_PROVIDER is 'tpu': input should be 'auto', 'cuda' or 'cpu'" in failed_start(
+        tmp_path / "log", provider="tpu"
+    )
+
+
+def test_a_wrong_hash(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(ROOT / "exported", models)
+    path = models / "googlenet/metadata.json"
+    metadata = json.loads(path.read_text())
+    metadata["files"]["model.onnx"]["sha256"] = "0" * 64
+    path.write_text(json.dumps(metadata))
+    assert f"its metadata.json says {'0' * 64}" in failed_start(tmp_path / "log", models_dir=str(models))

@@ -1,0 +1,108 @@
+"""An artefact is what the run was, proved, or it is not there."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from service import artefact
+from training import data, export, parity, train
+from training.errors import TrainingError
+from training.evaluate import load_classifier
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    sizes = ["--epochs", "2", "--batch-size", "200", "--ema-epochs", "0", "--device", "cpu"]
+    train.main(["--recipe", "sample", *sizes, "--run", str(folder)])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("exported") / "first"
+    export.main([str(run), str(target)])
+    return target
+
+
+def metadata_of(folder: Path) -> dict[str, Any]:
+    metadata: dict[str, Any] = json.loads((folder / "metadata.json").read_text())
+    return metadata
+
+
+def test_the_service_loads_what_was_exported(exported: Path) -> None:
+    loaded = artefact.load(exported)
+    assert loaded.labels == tuple("0123456789")
+    assert {path.name for path in exported.iterdir()} == {"model.onnx", "model.pt", "metadata.json"}
+
+
+def test_metadata_says_what_was_measured(run: Path, exported: Path) -> None:
+    metadata = metadata_of(exported)
+    classifier = load_classifier(run, data.DIGIT_LABELS, torch.device("cpu"))
+    test = data.load_sample().test
+    probabilities, logits = parity.onnx_outputs(exported / "model.onnx", test.images.numpy())
+    assert metadata["test"]["n"] == 500
+    assert metadata["test"]["accuracy"] == (logits.argmax(axis=1) == test.labels.numpy()).mean()
+    with torch.inference_mode():
+        eager = classifier(test.images).numpy()
+    np.testing.assert_allclose(logits, eager, rtol=1e-4, atol=1e-5)
+    cooled = torch.from_numpy(logits) / metadata["temperature"]
+    np.testing.assert_allclose(probabilities, cooled.softmax(dim=1).numpy(), atol=1e-5)
+    assert metadata["parity"]["images"] == 500
+    assert metadata["recipe"]["data"] == "sample"
+
+
+def test_a_network_that_differs_is_found(run: Path, exported: Path) -> None:
+    """The parity check can fail: a ReLU that got lost, and weights of another run."""
+    images = data.load_sample().test.images[:50]
+    classifier = load_classifier(run, data.DIGIT_LABELS, torch.device("cpu"))
+    temperature = metadata_of(exported)["temperature"]
+    assert parity.prove(classifier, temperature, exported, images).max_error < 1e-4
+    with pytest.raises(TrainingError, match="ONNX at batch 1: probabilities differ"):
+        parity.prove(classifier, temperature * 1.01, exported, images)
+    classifier.network[0][2] = nn.Identity()
+    with pytest.raises(TrainingError, match=r"ONNX at batch 1: \w+ differ by up to \S+; allowed: rtol 0.0001"):
+        parity.prove(classifier, temperature, exported, images)
+
+
+def test_equal_logits_within_tolerance_but_another_answer_is_found() -> None:
+    logits = np.array([[1.0, 1.0 + 5e-6]], np.float32)
+    probabilities = np.array([[0.5, 0.5]], np.float32)
+    with pytest.raises(TrainingError, match="1 answers differ, the first at image 0"):
+        parity.compare("ONNX", (probabilities, logits[:, ::-1]), (probabilities, logits))
+
+
+def test_an_export_that_fails_leaves_the_artefact_before_it(
+    run: Path, exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path.name: path.read_bytes() for path in exported.iterdir()}
+    monkeypatch.setattr(parity, "RTOL", 0.0)
+    monkeypatch.setattr(parity, "ATOL", 0.0)
+    with pytest.raises(SystemExit, match="probabilities differ"):
+        export.main([str(run), str(exported)])
+    assert {path.name: path.read_bytes() for path in exported.iterdir()} == before
+    assert [path.name for path in exported.parent.iterdir()] == [exported.name]
+
+
+def test_an_artefact_is_replaced_whole(run: Path, exported: Path) -> None:
+    (exported / "stray").write_text("of the artefact before")
+    export.main([str(run), str(exported)])
+    assert {path.name for path in exported.iterdir()} == {"model.onnx", "model.pt", "metadata.json"}
+    assert [path.name for path in exported.parent.iterdir()] == [exported.name]
+
+
+def test_an_unfinished_run_is_not_exported(run: Path, tmp_path: Path) -> None:
+    unfinished = tmp_path / "run"
+    unfinished.mkdir()
+    for name in ("checkpoint.pt", "environment.json", "log.csv"):
+        (unfinished / name).write_bytes((run / name).read_bytes())
+    recipe = json.loads((run / "recipe.json").read_text())
+    (unfinished / "recipe.json").write_text(json.dumps({**recipe, "epochs": 5}))
+    with pytest.raises(SystemExit, match=r"has finished 2 of 5 epochs; go on with: .* --resume"):
+        export.main([str(unfinished), str(tmp_path / "target")])
+    assert not (tmp_path / "target").exists()

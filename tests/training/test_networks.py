@@ -1,0 +1,73 @@
+"""The networks are the published ones: golden parameter counts and shapes."""
+
+import pytest
+import torch
+from torch import nn
+
+from training.graph import Classifier, ServedGraph, fold_batch_norm
+from training.networks import NETWORKS
+from training.networks.contract import InputContract, Preprocess
+
+
+def parameters(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+@pytest.mark.parametrize(("network", "count"), [("googlenet", 5_977_530), ("alexnet-lite", 1_578_442)])
+def test_parameter_counts_are_the_published_ones(network: str, count: int) -> None:
+    assert parameters(fold_batch_norm(Classifier(network, 10))) == count
+
+
+@pytest.mark.parametrize("network", sorted(NETWORKS))
+def test_any_batch_of_canonical_images_gives_a_row_each(network: str) -> None:
+    classifier = Classifier(network, 7).eval()
+    side = NETWORKS[network].contract.size
+    for count in (1, 3):
+        assert classifier(torch.zeros(count, side, side, dtype=torch.uint8)).shape == (count, 7)
+
+
+@pytest.mark.parametrize(
+    ("network", "shapes"),
+    [
+        ("googlenet", {0: (64, 14, 14), 4: (192, 4, 4), 6: (480, 4, 4), 12: (832, 2, 2), 15: (1024, 1, 1)}),
+        ("alexnet-lite", {0: (64, 55, 55), 2: (64, 27, 27), 3: (192, 27, 27), 5: (192, 13, 13), 6: (192, 5, 5)}),
+    ],
+)
+def test_shapes_by_stage_are_those_of_the_comments(network: str, shapes: dict[int, tuple[int, ...]]) -> None:
+    classifier = Classifier(network, 10).eval()
+    x = classifier.preprocess(torch.zeros(2, 28, 28, dtype=torch.uint8))
+    seen = {}
+    for i, stage in enumerate(classifier.network.children()):
+        x = stage(x)
+        seen[i] = tuple(x.shape[1:])
+    assert {i: seen[i] for i in shapes} == shapes
+
+
+def test_googlenet_has_a_relu_after_every_convolution() -> None:
+    network = Classifier("googlenet", 10).network
+    assert sum(isinstance(m, nn.Conv2d) for m in network.modules()) == 57
+    assert sum(isinstance(m, nn.ReLU) for m in network.modules()) == 57
+
+
+def test_preprocessing_scales_and_normalises() -> None:
+    preprocess = Preprocess(InputContract(size=28, network_size=28, mean=0.5, std=0.25))
+    images = torch.full((1, 28, 28), 255, dtype=torch.uint8)
+    assert preprocess(images).unique().tolist() == [2.0]
+
+
+def test_folding_changes_no_answer() -> None:
+    torch.manual_seed(0)
+    classifier = Classifier("googlenet", 10)
+    images = torch.randint(0, 256, (16, 28, 28), dtype=torch.uint8)
+    classifier.train()(images)  # gives batch norm statistics that are not the initial ones
+    with torch.inference_mode():
+        torch.testing.assert_close(fold_batch_norm(classifier)(images), classifier.eval()(images), rtol=1e-4, atol=1e-5)
+
+
+def test_the_temperature_sharpens_probabilities_and_leaves_logits() -> None:
+    classifier = Classifier("googlenet", 10).eval()
+    images = torch.zeros(1, 28, 28, dtype=torch.uint8)
+    with torch.inference_mode():
+        probabilities, logits = ServedGraph(classifier, 0.5).eval()(images)
+        torch.testing.assert_close(logits, classifier(images), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(probabilities, (logits / 0.5).softmax(dim=1))

@@ -1,0 +1,104 @@
+"""Training survives what happens to it: kills, Ctrl-C, divergence, and being started twice."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.harness import ROOT
+from training.errors import TrainingError
+from training.run_folder import check_labels, read_log
+from training.train import main
+
+SMALL = ["--recipe", "sample", "--epochs", "3", "--batch-size", "500", "--device", "cpu"]
+
+
+def start(*arguments: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "training.train", *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def after_epoch(run: Path, epoch: int, process: "subprocess.Popen[str]") -> None:
+    """Returns in the middle of the epoch after `epoch`."""
+    while process.poll() is None:
+        if (run / "log.csv").exists() and len(read_log(run)) >= epoch:
+            time.sleep(0.5)
+            return
+        time.sleep(0.05)
+    pytest.fail(f"training ended early:\n{process.communicate()[0]}")
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    state: dict[str, torch.Tensor] = torch.load(run / "checkpoint.pt", weights_only=True)["averaged"]
+    return state
+
+
+def test_killed_and_resumed_ends_with_the_same_weights(tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    main([*SMALL, "--run", str(whole)])
+    process = start(*SMALL, "--run", str(killed))
+    after_epoch(killed, 1, process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert len(read_log(killed)) in (1, 2)
+    main(["--resume", str(killed), "--device", "cpu"])
+    assert [row.epoch for row in read_log(killed)] == [1, 2, 3]
+    expected, resumed = weights(whole), weights(killed)
+    assert all(torch.equal(expected[name], resumed[name]) for name in expected)
+    assert {path.name for path in killed.iterdir()} == {
+        *("checkpoint.pt", "confusion.png", "curves.png", "environment.json", "log.csv", "recipe.json")
+    }
+
+
+def test_ctrl_c_keeps_the_last_epoch_and_says_how_to_go_on(tmp_path: Path) -> None:
+    process = start(*SMALL, "--run", str(tmp_path))
+    after_epoch(tmp_path, 1, process)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Traceback" not in output
+    assert f"python -m training.train --resume {tmp_path}" in output
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["rows"]
+
+
+def test_divergence_is_an_error_that_keeps_the_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"the loss of epoch \d is (nan|inf).*learning_rate is 1e\+30"):
+        main([*SMALL, "--learning-rate", "1e30", "--run", str(tmp_path)])
+    assert json.loads((tmp_path / "recipe.json").read_text())["learning_rate"] == 1e30
+    assert not (tmp_path / "checkpoint.pt.partial").exists()
+
+
+def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "recipe.json").write_text("{}")
+    with pytest.raises(SystemExit, match=f"already holds a run; go on with --resume {tmp_path}"):
+        main([*SMALL, "--run", str(tmp_path)])
+    assert (tmp_path / "recipe.json").read_text() == "{}"
+
+
+def test_resuming_nothing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="is no run folder"):
+        main(["--resume", str(tmp_path)])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_cuda_without_cuda_is_an_error_that_names_the_choices(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="device 'cuda' is not available to this torch; allowed here: auto, cpu"):
+        main([*SMALL[:-1], "cuda", "--run", str(tmp_path / "run")])
+    assert not (tmp_path / "run").exists()
+
+
+def test_too_few_steps_for_a_schedule_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="1 epochs of 1 batches are 1 steps; a schedule needs 10 or more"):
+        main(["--recipe", "sample", "--epochs", "1", "--batch-size", "4000", "--run", str(tmp_path / "run")])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_checkpoint_of_other_classes_is_refused() -> None:
+    with pytest.raises(TrainingError, match="the data has the classes a, c; the run has a, b"):
+        check_labels({"labels": ["a", "b"]}, ("a", "c"))
