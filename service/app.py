@@ -15,7 +15,7 @@ from service.answer import Answer
 from service.boundary import Boundary
 from service.engine import load_engines
 from service.pages import pages
-from service.reader import Reader
+from service.reader import Reader, warm_up
 
 NO_TIMEOUT = 24 * 3600
 """Seconds. BentoML's own timeout answers no problem+json and lets the work run on; the deadlines here replace it."""
@@ -61,6 +61,7 @@ class Numeral:
         """Ends before the port is served, so a worker that is ready is warm."""
         for engine in self.engines.values():
             engine.warm_up()
+        warm_up()
         self.reader = Reader(self.settings, self.engines)
         # What is there now lives as long as the process: full collections need not walk it on the clock of a request.
         gc.collect()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -171,6 +172,13 @@ def counted(engine: Engine) -> Run:
         return engine.run(images)
 
     return run
+
+
+def warm_up() -> None:
+    """Reads one picture: Pillow's decoders and numpy's linear algebra are loaded by their first use."""
+    picture = BytesIO()
+    Image.radial_gradient("L").save(picture, "PNG")
+    read_digit(open_image(picture.getvalue(), max_pixels=256 * 256), open_seconds=0)
 
 
 def read_digit(image: Image.Image, open_seconds: float) -> Prepared:
