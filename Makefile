@@ -1,6 +1,8 @@
 # Two commands are complete on a bare machine with Python 3.11 or newer: `make serve` and `make test`.
 PYTHON ?= python3
 PORT ?= 3000
+# The service asks nobody who they are: 0.0.0.0 lets other machines in.
+HOST ?= 127.0.0.1
 # cpu or gpu: which ONNX Runtime `make serve` installs.
 RUNTIME ?= cpu
 
@@ -10,7 +12,7 @@ export BENTOML_DO_NOT_TRACK = True
 .PHONY: serve test lint clean
 
 serve: .venv/installed-$(RUNTIME)
-	.venv/bin/bentoml serve --port $(PORT)
+	.venv/bin/bentoml serve --host $(HOST) --port $(PORT)
 
 test: .venv-dev/installed lint
 	.venv-dev/bin/pytest

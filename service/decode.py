@@ -3,7 +3,7 @@
 import io
 from http import HTTPStatus
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from service.problem import Problem
 
@@ -43,7 +43,8 @@ def refusal(content: bytes, error: Exception) -> Problem:
     for name in FORMATS:
         accepts = Image.OPEN[name][1]
         if accepts is not None and accepts(content[:16]) is True:
-            return broken(name, error)
+            damaged = isinstance(error, UnidentifiedImageError)  # its text names our buffer and no reason
+            return broken(name, "its header is damaged" if damaged else error)
     start = content[:16].decode("ascii", "backslashreplace")
     return Problem(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -65,7 +66,5 @@ def load_pixels(image: Image.Image, at_least: int) -> None:
         raise broken(image.format or "image", error) from error
 
 
-def broken(name: str, error: Exception) -> Problem:
-    return Problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY, f"the file starts as {name} but cannot be decoded: {error}; is it truncated?"
-    )
+def broken(name: str, reason: Exception | str) -> Problem:
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"the file starts as {name} but cannot be decoded: {reason}")

@@ -19,8 +19,8 @@ CENTRE = 13.5
 
 ORIENTATION_TAG = ExifTags.Base.Orientation
 
-WORKING_SIDE = 160
-"""Larger pictures are reduced to this first: a digit of a tenth of the picture still has 16 pixels."""
+WORKING_SIDE = 128
+"""Larger pictures are reduced to this or less first, to more than half of it."""
 
 MARGIN = 0.12
 """Share of the side that counts as the frame where box lines and a neighbour's strokes intrude."""
@@ -78,7 +78,7 @@ def to_grey(image: Image.Image) -> Grey:
 
 def reduced(image: Image.Image) -> Image.Image:
     """By a whole factor, averaging. Before anything becomes a float: a large picture would take gigabytes."""
-    factor = max(image.size) // WORKING_SIDE
+    factor = math.ceil(max(image.size) / WORKING_SIDE)
     return image.reduce(factor) if factor > 1 else image
 
 

@@ -89,10 +89,13 @@ class Reader:
             return problem.response()
 
     def model_name(self, request: Request) -> str:
+        if unknown := set(request.query_params) - {"model"}:
+            detail = f"parameter {min(unknown)[:40]!r} is unknown; allowed: model"
+            raise Problem(HTTPStatus.BAD_REQUEST, detail)
         name = request.query_params.get("model", self.settings.default_model)
         if name not in self.engines:
             allowed = ", ".join(sorted(self.engines))
-            raise Problem(HTTPStatus.BAD_REQUEST, f"model {name!r} is unknown; allowed: {allowed}")
+            raise Problem(HTTPStatus.BAD_REQUEST, f"model {name[:40]!r} is unknown; allowed: {allowed}")
         return name
 
     async def answers(self, received: Received) -> list[dict[str, Any] | Problem]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from annotated_types import Gt, Le, MinLen
+from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails
@@ -41,7 +41,7 @@ class Settings:
     """from the last byte of the upload to the answer; later is answered 504 and not worked on"""
     read_timeout_ms: Positive = 30_000
     """for the upload to arrive; slower is answered 408"""
-    threads: Annotated[int, Gt(-1)] = 0
+    threads: Annotated[int, Ge(0)] = 0
     """of ONNX Runtime on the CPU; 0: as many as this process may use cores"""
 
     @classmethod

@@ -133,6 +133,10 @@ def files_of(parts: list[Part]) -> list[Upload]:
             uploads.append(Upload(bytes(part.content), options[b"filename"].decode("utf-8", "replace")))
         else:
             fields.append(options.get(b"name", b"").decode("utf-8", "replace"))
+    if "model" in fields:
+        raise Problem(
+            HTTPStatus.BAD_REQUEST, "the form has a field 'model'; choose a model by the address: ?model=NAME"
+        )
     if not uploads:
         named = ", ".join(repr(name[:40]) for name in fields[:5])
         found = f"it has text fields only: {named}" if fields else "it has no parts"

@@ -172,6 +172,20 @@ def test_a_form_that_is_none_is_400(client: httpx.Client, digits: Digits, conten
     assert_problem(response, 400, "malformed")
 
 
+@pytest.mark.parametrize("content_type", [b"\xff", b"image/\xe9"])
+def test_a_content_type_that_is_no_text_changes_nothing(
+    client: httpx.Client, digits: Digits, content_type: bytes
+) -> None:
+    response = client.post("/classify", content=png(digits.pick(5)), headers=[(b"content-type", content_type)])
+    assert response.json()["digit"] == 5
+
+
+def test_a_model_asked_for_in_the_wrong_place_is_no_silent_default(client: httpx.Client, digits: Digits) -> None:
+    files = {"image": png(digits.pick(1))}
+    assert_problem(client.post("/classify", files=files, data={"model": "alexnet"}), 400, "?model=NAME")
+    assert_problem(client.post("/classify?modle=alexnet", files=files), 400, "parameter 'modle' is unknown")
+
+
 def test_text_in_the_file_field_is_not_fetched(client: httpx.Client, server: str) -> None:
     form = {"image": (None, f"{server}/stats")}
     assert_problem(client.post("/classify", files=form), 400, "text fields only: 'image'")

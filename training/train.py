@@ -195,6 +195,7 @@ def train(training: Training, folder: Path) -> None:
             run_folder.save_checkpoint(folder, training.state())
             run_folder.write_log(folder, training.rows)
             progress.set_postfix_str(f"loss {row.train_loss:.4f}, validation {row.validation_accuracy:.2%}")
+    print(f"{folder}: {training.epoch} epochs, validation accuracy {training.rows[-1].validation_accuracy:.2%}")
     plots.save_curves(training.rows, folder / "curves.png")
     predictions = predict(training.averaged.module, training.validation.images).argmax(dim=1)
     plots.save_confusion(training.validation.labels, predictions, training.labels, folder / "confusion.png")

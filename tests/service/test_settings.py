@@ -32,7 +32,7 @@ def test_settings_are_frozen() -> None:
         ("NUMERAL_PROVIDER", "gpu", "'auto', 'cuda' or 'cpu'"),
         ("NUMERAL_MAX_BATCH", "many", "valid integer"),
         ("NUMERAL_MAX_PIXELS", "0", "greater than 0"),
-        ("NUMERAL_THREADS", "-1", "greater than -1"),
+        ("NUMERAL_THREADS", "-1", "greater than or equal to 0"),
         ("NUMERAL_QUEUE_SIZE", "255", "256"),
     ],
 )

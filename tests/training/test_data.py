@@ -90,7 +90,9 @@ def test_a_download_is_taken_only_with_the_right_checksum(
             assert len(data.load("mnist", tmp_path / "whole", 28).train) == 1000
             damaged = offered / "t10k-labels-idx1-ubyte.gz"
             damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
-            with pytest.raises(TrainingError, match="MNIST cannot be read from .*(Error downloading t10k-labels-idx1-ubyte|corrupted)"):
+            with pytest.raises(
+                TrainingError, match=r"MNIST cannot be read from .*(Error downloading t10k-labels-idx1-ubyte|corrupted)"
+            ):
                 data.load("mnist", tmp_path / "damaged", 28)
         finally:
             mirror.shutdown()
