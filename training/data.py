@@ -13,6 +13,9 @@ from torchvision import datasets
 
 from training.errors import TrainingError
 
+NOT_A_DIGIT = -1
+"""The label of an image that belongs to none of the classes."""
+
 DIGIT_LABELS = tuple("0123456789")
 VALIDATION_IMAGES = 5_000
 """Of MNIST's and Fashion-MNIST's 60,000 training images."""
@@ -30,7 +33,7 @@ FOUR_WAYS = (
 
 @dataclass(frozen=True)
 class Split:
-    """images: uint8 [N, H, W], ink light on dark; labels: int64 [N]."""
+    """images: uint8 [N, H, W], ink light on dark; labels: int64 [N], `NOT_A_DIGIT` among them where some are none."""
 
     images: Tensor
     labels: Tensor
@@ -40,6 +43,9 @@ class Split:
 
     def take(self, indices: Tensor) -> "Split":
         return Split(self.images[indices], self.labels[indices])
+
+    def __add__(self, other: "Split") -> "Split":
+        return Split(torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels]))
 
     def to(self, device: torch.device) -> "Split":
         return Split(self.images.to(device), self.labels.to(device))

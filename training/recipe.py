@@ -26,6 +26,10 @@ class Recipe:
     label_smoothing: float = 0.1
     ema_epochs: float = 0.5
     """time constant of the moving average of the weights, in epochs; 0 turns it off"""
+    written_digits: int = 0
+    """synthesised digits, written and printed, beside those of `data`"""
+    not_digits: int = 0
+    """synthesised letters, signs and noise, which the network learns to give no class"""
     augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
 
@@ -35,7 +39,7 @@ class Recipe:
         for name in ("epochs", "batch_size", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise TrainingError(f"{name} is {getattr(self, name)}; it must be above 0")
-        for name in ("weight_decay", "ema_epochs"):
+        for name in ("weight_decay", "ema_epochs", "written_digits", "not_digits"):
             if getattr(self, name) < 0:
                 raise TrainingError(f"{name} is {getattr(self, name)}; it must be 0 or more")
         if not 0 <= self.label_smoothing < 1:
@@ -43,7 +47,7 @@ class Recipe:
 
 
 RECIPES = {
-    "googlenet": Recipe(network="googlenet"),
+    "googlenet": Recipe(network="googlenet", epochs=12, written_digits=6_000, not_digits=8_000),
     "alexnet": Recipe(
         network="alexnet-lite", epochs=10, batch_size=128, optimizer="adamw", learning_rate=1e-3, weight_decay=0.01
     ),

@@ -23,7 +23,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from training import data, hardware, plots, run_folder
+from training import data, hardware, plots, run_folder, synthesis
 from training.augment import augment
 from training.errors import TrainingError
 from training.evaluate import predict
@@ -57,7 +57,7 @@ class Training:
     def __init__(self, recipe: Recipe, dataset: data.Dataset, on: torch.device) -> None:
         self.recipe = recipe
         self.labels = dataset.labels
-        self.images = dataset.train.to(on)
+        self.images = training_images(recipe, dataset).to(on)
         self.validation = dataset.validation.to(on)
         self.device = on
         self.rows: list[run_folder.EpochRow] = []
@@ -111,6 +111,24 @@ class Training:
         self.schedule.load_state_dict(state["schedule"])
 
 
+def training_images(recipe: Recipe, dataset: data.Dataset) -> data.Split:
+    """Those of the data set, and the synthesised ones that the recipe asks for."""
+    images = dataset.train
+    if recipe.written_digits:
+        images = images + synthesis.digits(recipe.written_digits, recipe.seed)
+    if recipe.not_digits:
+        images = images + synthesis.not_digits(recipe.not_digits, recipe.seed, dataset.train)
+    return images
+
+
+def loss_of(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+    """Mean cross entropy; what belongs to no class shall be given to all alike (Hendrycks et al. 2019)."""
+    classes = logits.shape[1]
+    known = F.one_hot(labels.clamp(min=0), classes) * (labels != data.NOT_A_DIGIT)[:, None]
+    targets = torch.where((labels == data.NOT_A_DIGIT)[:, None], 1 / classes, known.to(logits.dtype))
+    return F.cross_entropy(logits, targets, label_smoothing=smoothing)
+
+
 def build_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
     """Weight decay spares biases and batch norm: all parameters of one dimension."""
     decayed = [parameter for parameter in model.parameters() if parameter.ndim > 1]
@@ -141,7 +159,7 @@ def train_epoch(training: Training, progress: "tqdm[Any]") -> float:
     for images, labels in epoch_batches(training):
         with torch.autocast(training.device.type, torch.bfloat16, enabled=bf16):
             logits = training.forward(images)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=training.recipe.label_smoothing)
+        loss = loss_of(logits.float(), labels, training.recipe.label_smoothing)
         training.optimizer.zero_grad()
         loss.backward()
         training.optimizer.step()

@@ -1,0 +1,106 @@
+"""Tells ink from paper: whatever the light, the colour of the paper, and which of the two is the darker."""
+
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.grey import Grey
+
+Mask = NDArray[np.bool_]
+
+FIT_SIDE = 32
+"""The paper is fitted on every n-th pixel, so that about so many are looked at along a side."""
+
+FLAT_SHARE = 0.25
+"""Of all pixels have the very same level: the paper is no photograph, and its level is exact."""
+
+MARGIN = 0.12
+"""Share of the side that counts as the frame where box lines and a neighbour's strokes intrude."""
+
+INK_THRESHOLD = 0.6
+"""Of Otsu's threshold, which cuts a faint pencil stroke into pieces."""
+
+
+def ink_strength(grey: Grey) -> Grey:
+    """float32 [H, W], 0 and up: how far each pixel departs from the paper towards the ink."""
+    counts = np.bincount(grey.ravel().astype(np.intp), minlength=256)
+    flat = counts.max() >= FLAT_SHARE * grey.size
+    level = grey if flat else grey - fit_paper(grey, None, order=1)
+    dark = level < otsu(level)
+    ink_is_dark = paper_is_light(dark)
+    paper_pixels = ~dark if ink_is_dark else dark
+    if flat:
+        paper: Grey | np.float32 = np.float32(np.bincount(grey[paper_pixels].astype(np.intp), minlength=1).argmax())
+    else:
+        paper = fit_paper(grey, paper_pixels, order=2)
+    strength: Grey = np.maximum(paper - grey if ink_is_dark else grey - paper, 0)
+    return strength
+
+
+def ink_mask(strength: Grey) -> Mask:
+    mask: Mask = strength > INK_THRESHOLD * otsu(strength)
+    return mask
+
+
+def paper_is_light(dark: Mask) -> bool:
+    """By three votes of unequal weight: ink is the smaller part, and rarely in the corners or at the border."""
+    height, width = dark.shape
+    rows, columns = max(1, round(height * MARGIN)), max(1, round(width * MARGIN))
+    strips = dark[:rows], dark[-rows:]
+    corners = sum(int(strip[:, :columns].sum()) + int(strip[:, -columns:].sum()) for strip in strips)
+    border = int(dark[0].sum()) + int(dark[-1].sum()) + int(dark[:, 0].sum()) + int(dark[:, -1].sum())
+    votes = corners / (4 * rows * columns) + border / (2 * (height + width)) + 2 * float(dark.sum()) / dark.size
+    return votes < 2
+
+
+@functools.lru_cache(maxsize=256)
+def polynomials(height: int, width: int, order: int) -> Grey:
+    """float32 [H·W, 3 or 6]: 1, x, y and their products, over ±1."""
+    y, x = np.meshgrid(*(np.linspace(-1, 1, length, dtype=np.float32) for length in (height, width)), indexing="ij")
+    terms = [np.ones_like(x), x, y]
+    if order == 2:
+        terms += [x * x, x * y, y * y]
+    return np.stack([term.ravel() for term in terms], axis=1)
+
+
+def fit_paper(grey: Grey, where: Mask | None, order: int) -> Grey:
+    """The least-squares plane (order 1) or quadric (order 2) through the pixels of `where`, all of them if None.
+
+    Fitted twice, the second time without the pixels that stand out from the first fit: a shadow across the paper is
+    not taken for ink.
+    """
+    basis = polynomials(*grey.shape, order)
+    step = max(1, max(grey.shape) // FIT_SIDE)
+    sampled = polynomials(*grey[::step, ::step].shape, order)
+    levels = grey[::step, ::step].ravel()
+    weights = np.ones_like(levels) if where is None else where[::step, ::step].ravel().astype(np.float32)
+    coefficients = np.zeros(basis.shape[1], np.float32)
+    for _ in range(3 if where is None else 2):
+        if weights.sum() <= 2 * basis.shape[1]:
+            break
+        weighted = sampled * weights[:, None]
+        # A trace of ridge: a single row of pixels leaves a slope undetermined.
+        normal = weighted.T @ sampled + 1e-3 * np.eye(basis.shape[1], dtype=np.float32)
+        coefficients = np.linalg.solve(normal, weighted.T @ levels)
+        distance = np.abs(levels - sampled @ coefficients)
+        spread = float(distance @ weights) / float(weights.sum())
+        weights = weights * (distance <= 1.5 * spread + 1)
+    surface: Grey = (basis @ coefficients).reshape(grey.shape)
+    return surface
+
+
+def otsu(values: Grey) -> float:
+    """The threshold of greatest variance between the two classes (Otsu 1979), on 128 levels."""
+    low, high = float(values.min()), float(values.max())
+    if high <= low:
+        return high
+    scale = 127 / (high - low)
+    counts = np.bincount(((values - low) * scale).ravel().astype(np.intp), minlength=128).astype(np.float64)
+    levels = np.arange(128)
+    below = np.cumsum(counts)
+    sums = np.cumsum(counts * levels)
+    above = below[-1] - below
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
+    return low + (int(np.nan_to_num(variance).argmax()) + 1) / scale
