@@ -23,7 +23,7 @@ def to_grey(image: Image.Image) -> Grey:
         grey = np.asarray(reduced(image.convert("L")), dtype=np.float32)
     elif image.mode.startswith("I") or image.mode == "F":
         grey = np.asarray(reduced(Image.fromarray(full_range(np.asarray(image)))), dtype=np.float32)
-    elif image.mode == "P" or image.has_transparency_data:
+    elif image.has_transparency_data:
         grey = on_opposite_ground(reduced(image.convert("RGBA")))
     else:
         grey = clearest(np.asarray(reduced(image.convert("RGB")), dtype=np.float32))
@@ -38,7 +38,10 @@ def reduced(image: Image.Image) -> Image.Image:
 
 def clearest(colours: NDArray[np.float32]) -> Grey:
     """[H, W, 3] → the luminance, or the one channel in which the ink stands out far better."""
-    luminance: Grey = colours @ np.array([0.299, 0.587, 0.114], np.float32)
+    red, green, blue = colours[..., 0], colours[..., 1], colours[..., 2]
+    if (red == green).all() and (green == blue).all():
+        return np.ascontiguousarray(green)
+    luminance: Grey = 0.299 * red + 0.587 * green + 0.114 * blue
     spreads = colours.std(axis=(0, 1))
     best = int(spreads.argmax())
     return np.ascontiguousarray(colours[..., best]) if spreads[best] > COLOURED * luminance.std() + 1 else luminance

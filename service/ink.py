@@ -48,9 +48,9 @@ def paper_is_light(dark: Mask) -> bool:
     height, width = dark.shape
     rows, columns = max(1, round(height * MARGIN)), max(1, round(width * MARGIN))
     strips = dark[:rows], dark[-rows:]
-    corners = sum(int(strip[:, :columns].sum()) + int(strip[:, -columns:].sum()) for strip in strips)
-    border = int(dark[0].sum()) + int(dark[-1].sum()) + int(dark[:, 0].sum()) + int(dark[:, -1].sum())
-    votes = corners / (4 * rows * columns) + border / (2 * (height + width)) + 2 * float(dark.sum()) / dark.size
+    corners = sum(np.count_nonzero(part) for strip in strips for part in (strip[:, :columns], strip[:, -columns:]))
+    border = sum(np.count_nonzero(side) for side in (dark[0], dark[-1], dark[:, 0], dark[:, -1]))
+    votes = corners / (4 * rows * columns) + border / (2 * (height + width)) + 2 * np.count_nonzero(dark) / dark.size
     return votes < 2
 
 
@@ -90,17 +90,19 @@ def fit_paper(grey: Grey, where: Mask | None, order: int) -> Grey:
     return surface
 
 
+LEVELS = np.arange(128, dtype=np.float64)
+
+
 def otsu(values: Grey) -> float:
     """The threshold of greatest variance between the two classes (Otsu 1979), on 128 levels."""
     low, high = float(values.min()), float(values.max())
     if high <= low:
         return high
     scale = 127 / (high - low)
-    counts = np.bincount(((values - low) * scale).ravel().astype(np.intp), minlength=128).astype(np.float64)
-    levels = np.arange(128)
-    below = np.cumsum(counts)
-    sums = np.cumsum(counts * levels)
-    above = below[-1] - below
-    with np.errstate(divide="ignore", invalid="ignore"):
-        variance = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
-    return low + (int(np.nan_to_num(variance).argmax()) + 1) / scale
+    counts = np.bincount(((values - low) * scale).ravel().astype(np.intp), minlength=128)
+    below = counts.cumsum()[:-1]
+    sums = (counts * LEVELS).cumsum()
+    above = values.size - below
+    difference = sums[:-1] / below - (sums[-1] - sums[:-1]) / np.maximum(above, 1)
+    variance = below * above * difference * difference
+    return low + (int(variance.argmax()) + 1) / scale

@@ -99,11 +99,14 @@ def bounds(mask: Mask) -> Box:
 
 def unreadable(strength: Grey, mask: Mask) -> str | None:
     """Why nothing in the picture can be ink."""
-    ink = strength[mask]
-    if not ink.size or ink.size == mask.size:
+    pixels = np.count_nonzero(mask)
+    rest = mask.size - pixels
+    if not pixels or not rest:
         return "blank: no ink stands out from the background"
-    contrast = float(ink.mean())
-    noise = float(strength[~mask].std())
+    paper = np.where(mask, 0, strength).ravel()
+    on_paper = float(paper.sum())
+    contrast = (float(strength.sum()) - on_paper) / pixels
+    noise = math.sqrt(max(0.0, float(paper @ paper) / rest - (on_paper / rest) ** 2))
     if contrast < BLANK_CONTRAST or contrast < CONTRAST_TO_NOISE * noise:
         return "blank: no ink stands out from the background"
     if contrast < LEAST_CONTRAST:
@@ -116,14 +119,12 @@ def without_lines(mask: Mask) -> Mask:
 
     Only where the rest is well narrower than the picture: the bar of a 7 cropped closely crosses it all too.
     """
-    cleaned = mask
-    for axis in (1, 0):
-        full = mask.mean(axis=axis) >= LINE_SHARE
-        if not full.any() or full.sum() > 6 * max(1, LINE_THICKNESS * len(full)):
-            continue
-        cleaned = without_bands(cleaned if axis == 1 else cleaned.T, full)
-        cleaned = cleaned if axis == 1 else cleaned.T
-    if cleaned is mask or not cleaned.any():
+    full_rows = mask.sum(axis=1) >= LINE_SHARE * mask.shape[1]
+    full_columns = mask.sum(axis=0) >= LINE_SHARE * mask.shape[0]
+    if not full_rows.any() and not full_columns.any():
+        return mask
+    cleaned = without_bands(without_bands(mask, full_rows).T, full_columns).T
+    if not cleaned.any():
         return mask
     rest = bounds(cleaned)
     return cleaned if max(rest.width / mask.shape[1], rest.height / mask.shape[0]) < LINE_SHARE else mask
@@ -145,7 +146,9 @@ def parts_of_digit(shapes: Shapes) -> list[int]:
     """The main shape and what belongs to it, without box lines, neighbours at the border and dirt."""
     if not shapes.count:
         return []
-    height, width = shapes.size
+    if shapes.count == 1:
+        return [0]
+    height, width = shapes.whole.shape
     rows, columns = max(1, round(height * MARGIN)), max(1, round(width * MARGIN))
     areas = shapes.areas()
     inside = shapes.areas_inside(Box(rows, height - rows, columns, width - columns))
@@ -162,7 +165,9 @@ def parts_of_digit(shapes: Shapes) -> list[int]:
 
 def no_single_digit(shapes: Shapes, chosen: list[int]) -> str | None:
     """Whether beside the chosen shape stands another of its kind: as tall, with as much ink, apart from it."""
-    height, width = shapes.size
+    if shapes.count == 1:
+        return None
+    height, width = shapes.whole.shape
     areas = shapes.areas()
     main = max(chosen, key=lambda shape: int(areas[shape]))
     box = shapes.box(main)
@@ -182,9 +187,9 @@ def no_single_digit(shapes: Shapes, chosen: list[int]) -> str | None:
 def too_intricate(shape: Mask) -> str | None:
     """Text, a page, a pattern or noise: more strokes across it than any digit has."""
     box = bounds(shape)
-    inner = np.pad(shape[box.top : box.bottom, box.left : box.right].astype(np.int8), 1)
-    across = int((np.diff(inner, axis=1) == 1).sum()) / box.height
-    down = int((np.diff(inner, axis=0) == 1).sum()) / box.width
+    inner = shape[box.top : box.bottom, box.left : box.right]
+    across = (np.count_nonzero(inner[:, 1:] > inner[:, :-1]) + np.count_nonzero(inner[:, 0])) / box.height
+    down = (np.count_nonzero(inner[1:] > inner[:-1]) + np.count_nonzero(inner[0])) / box.width
     if max(across, down) <= MOST_CROSSINGS:
         return None
     return f"not a digit: a line across it meets {max(across, down):.0f} strokes, as in text, patterns or noise"
@@ -192,7 +197,9 @@ def too_intricate(shape: Mask) -> str | None:
 
 def soft_ink(strength: Grey, shape: Mask) -> Grey:
     """0 to 1: full ink is 1, the soft edge of a stroke is kept, everything away from `shape` is 0."""
-    wide = np.pad(shape, 1)
+    height, width = shape.shape
+    wide = np.zeros((height + 2, width + 2), bool)
+    wide[1:-1, 1:-1] = shape
     wide = wide[:-2] | wide[1:-1] | wide[2:]
     near = wide[:, :-2] | wide[:, 1:-1] | wide[:, 2:]
     ink = strength[shape]
@@ -213,8 +220,9 @@ def canonical(ink: Grey) -> NDArray[np.uint8]:
 
 def stroke_width(ink: Grey) -> float:
     """Pixels: twice the area over the length of the outline."""
-    solid = np.pad(ink > 0.5, 1)
+    solid = ink > 0.5
     edges = np.count_nonzero(solid[1:] != solid[:-1]) + np.count_nonzero(solid[:, 1:] != solid[:, :-1])
+    edges += sum(np.count_nonzero(side) for side in (solid[0], solid[-1], solid[:, 0], solid[:, -1]))
     # Pixel edges are longer than the outline they follow: by 4 / pi over all directions.
     return 2 * np.count_nonzero(solid) / max(edges * math.pi / 4, 1)
 

@@ -34,7 +34,7 @@ class Box:
 class Shapes:
     """Runs of a row each, sorted by row and column, and the number from 0 of the shape that each belongs to."""
 
-    size: tuple[int, int]
+    whole: Mask
     rows: Counts
     starts: Counts
     stops: Counts
@@ -57,7 +57,9 @@ class Shapes:
         return Box(int(rows[0]), int(rows[-1]) + 1, int(self.starts[own].min()), int(self.stops[own].max()))
 
     def mask(self, chosen: list[int]) -> Mask:
-        mask = np.zeros(self.size, bool)
+        if len(chosen) == self.count:
+            return self.whole
+        mask = np.zeros_like(self.whole)
         own = np.isin(self.owners, chosen)
         for row, start, stop in zip(
             self.rows[own].tolist(), self.starts[own].tolist(), self.stops[own].tolist(), strict=True
@@ -69,18 +71,19 @@ class Shapes:
 def find_shapes(mask: Mask) -> Shapes:
     """8-connected."""
     height, width = mask.shape
-    edges = np.zeros((height, width + 2), np.int8)
-    edges[:, 1:-1] = mask
-    steps = np.diff(edges, axis=1).ravel()
-    begins, ends = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
-    rows, starts, stops = begins // (width + 1), begins % (width + 1), ends % (width + 1)
-    owners = join(rows.tolist(), starts.tolist(), stops.tolist())
-    found, compact = np.unique(np.array(owners, np.intp), return_inverse=True)
-    return Shapes((height, width), rows, starts, stops, compact.reshape(-1).astype(np.intp), len(found))
+    edged = np.zeros((height, width + 1), bool)
+    edged[:, 1:] = mask
+    flat = np.append(edged.ravel(), False)
+    # Begins and ends of runs in turns: the empty column keeps the runs of two rows apart.
+    changes = np.flatnonzero(flat[1:] != flat[:-1])
+    rows, starts = np.divmod(changes[::2], width + 1)
+    stops = starts + changes[1::2] - changes[::2]
+    owners, count = join(rows.tolist(), starts.tolist(), stops.tolist())
+    return Shapes(mask, rows, starts, stops, np.array(owners, np.intp), count)
 
 
-def join(rows: list[int], starts: list[int], stops: list[int]) -> list[int]:
-    """For each run the least run that it hangs together with: each meets those above that it touches (union-find)."""
+def join(rows: list[int], starts: list[int], stops: list[int]) -> tuple[list[int], int]:
+    """The number of each run's shape, and how many there are: runs are joined with those above that they touch."""
     parent = list(range(len(rows)))
 
     def root(run: int) -> int:
@@ -91,14 +94,13 @@ def join(rows: list[int], starts: list[int], stops: list[int]) -> list[int]:
 
     above = 0
     for run, (row, start, stop) in enumerate(zip(rows, starts, stops, strict=True)):
-        while above < run and (rows[above] < row - 1 or (rows[above] == row - 1 and stops[above] < start)):
+        while rows[above] < row - 1 or (rows[above] == row - 1 and stops[above] < start):
             above += 1
         other = above
-        while other < run and rows[other] == row - 1 and starts[other] <= stop:
+        while rows[other] < row and starts[other] <= stop:
             a, b = root(run), root(other)
-            if a < b:
-                parent[b] = a
-            else:
-                parent[a] = b
+            parent[max(a, b)] = min(a, b)
             other += 1
-    return [root(run) for run in range(len(rows))]
+    numbers: dict[int, int] = {}
+    owners = [numbers.setdefault(root(run), len(numbers)) for run in range(len(rows))]
+    return owners, len(numbers)
