@@ -51,7 +51,7 @@ def paper_is_light(dark: Mask) -> bool:
     corners = sum(np.count_nonzero(part) for strip in strips for part in (strip[:, :columns], strip[:, -columns:]))
     border = sum(np.count_nonzero(side) for side in (dark[0], dark[-1], dark[:, 0], dark[:, -1]))
     votes = corners / (4 * rows * columns) + border / (2 * (height + width)) + 2 * np.count_nonzero(dark) / dark.size
-    return votes < 2
+    return bool(votes < 2)
 
 
 @functools.lru_cache(maxsize=256)

@@ -22,8 +22,8 @@ from service.admission import Admission
 from service.batcher import Answered, Batcher, Run
 from service.decode import load_pixels, open_image
 from service.engine import Engine, available_cores
-from service.latency import Latency, Window, of_request, server_timing
 from service.grey import WORKING_SIDE
+from service.latency import Latency, Window, of_request, server_timing
 from service.normalise import normalise
 from service.problem import Problem
 from service.settings import Settings

@@ -1,26 +1,60 @@
 """What turns logits into a confidence and a refusal: fitted on validation data, never on the test split."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.nn import functional as F
 
+from training.data import NOT_A_DIGIT
+
+FALSE_ACCEPT_RATE = 0.05
+"""Of validation images that belong to no class: so many are at or above the reject threshold."""
+
 ACCEPTED_SHARE = 0.995
-"""Of validation images: so many of them are at or above the reject threshold."""
+"""Of validation images, where all belong to a class."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """`false_accept_rate` is None where there were only images of a class to choose the threshold on."""
+
+    temperature: float
+    reject_threshold: float
+    images: int
+    accepted_share: float
+    false_accept_rate: float | None
+
+
+def calibrate(logits: Tensor, labels: Tensor) -> Calibration:
+    """logits: float32 [N, classes]; labels: int64 [N], `NOT_A_DIGIT` among them or not."""
+    known = labels != NOT_A_DIGIT
+    temperature = fit_temperature(logits[known], labels[known])
+    sure = confidences(logits, temperature)
+    if known.all():
+        threshold = torch.quantile(sure, 1 - ACCEPTED_SHARE).item()
+    else:
+        threshold = torch.quantile(sure[~known], 1 - FALSE_ACCEPT_RATE).item()
+    return Calibration(
+        temperature=temperature,
+        reject_threshold=threshold,
+        images=len(labels),
+        accepted_share=(sure[known] >= threshold).float().mean().item(),
+        false_accept_rate=None if known.all() else (sure[~known] >= threshold).float().mean().item(),
+    )
+
+
+def confidences(logits: Tensor, temperature: float) -> Tensor:
+    """The probability of the likeliest class, float32 [N]."""
+    return (logits / temperature).softmax(dim=1).amax(dim=1)
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """The temperature of least cross entropy (Guo et al. 2017). logits: float32 [N, classes]; labels: int64 [N]."""
+    """The temperature of least cross entropy (Guo et al. 2017)."""
 
     def loss(log_temperature: float) -> float:
         return F.cross_entropy(logits / math.exp(log_temperature), labels).item()
 
     return math.exp(minimize_scalar(loss, bounds=(math.log(0.05), math.log(20)), method="bounded").x)
-
-
-def reject_threshold(logits: Tensor, temperature: float) -> float:
-    """The confidence that `ACCEPTED_SHARE` of these images reach."""
-    confidences = (logits / temperature).softmax(dim=1).amax(dim=1)
-    return torch.quantile(confidences, 1 - ACCEPTED_SHARE).item()

@@ -1,7 +1,12 @@
-"""Evaluates a run: `python -m training.evaluate RUN`.
+"""Evaluates a run, `python -m training.evaluate RUN`, or a running service on labelled pictures,
+`python -m training.evaluate --uploads DIR --url http://localhost:3000`.
 
-Accuracy with a 95 % interval, a table by class, the confusion matrix and the worst mistakes as a contact sheet.
-The split is `validation` unless `--split test` is given: read the test split once, at the end.
+Of a run: accuracy with a 95 % interval, a table by class, the confusion matrix and the worst mistakes as a contact
+sheet. The split is `validation` unless `--split test` is given: read the test split once, at the end.
+
+Of a service: accuracy, accepted share, accuracy of the accepted, calibration error (ECE), how well confidence tells
+digits from what is none (AUROC), confusion and mistakes. DIR holds a folder for each source, with a labels.csv
+(filename,label) or folders named 0 to 9; the label -1 is for what is no digit.
 """
 
 import sys
@@ -118,9 +123,34 @@ def evaluate(arguments: Arguments) -> Accuracy:
     return accuracy
 
 
+@dataclass(frozen=True)
+class UploadArguments:
+    uploads: Path
+    """folder of labelled pictures"""
+    url: str = "http://localhost:3000"
+    model: str | None = None
+    """the service's default if not given"""
+    pictures: Path = Path("runs/uploads")
+    """where confusion.png and mistakes.png go"""
+
+
+def evaluate_uploads(arguments: UploadArguments) -> None:
+    # Imported here: it needs an HTTP client and the functions above.
+    from training import uploads
+
+    answers = uploads.ask(uploads.find(arguments.uploads), arguments.url, arguments.model)
+    print(uploads.report(answers))
+    uploads.save_pictures(answers, arguments.pictures)
+    print(f"confusion matrix and mistakes: {arguments.pictures}")
+
+
 def main(arguments: list[str] | None = None) -> None:
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        evaluate(tyro.cli(Arguments, description=__doc__, args=arguments))
+        if any(argument.split("=")[0] == "--uploads" for argument in given):
+            evaluate_uploads(tyro.cli(UploadArguments, description=__doc__, args=given))
+        else:
+            evaluate(tyro.cli(Arguments, description=__doc__, args=given))
     except TrainingError as error:
         sys.exit(f"error: {error}")
 

@@ -21,16 +21,18 @@ import tyro
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from torch import Tensor
 
-from training import data, hardware, run_folder, torchscript
-from training.calibration import fit_temperature, reject_threshold
+from training import data, hardware, run_folder, torchscript, upload_like
+from training.calibration import calibrate
 from training.errors import TrainingError
 from training.evaluate import Accuracy, load_classifier, predict
 from training.graph import ServedGraph
 from training.networks import NETWORKS
-from training.parity import ATOL, BATCHES, RTOL, onnx_outputs, prove
+from training.parity import ATOL, BATCHES, RTOL, onnx_outputs, prove, prove_int8
+from training.quantise import quantise
+from training.recipe import Recipe
 
 SCHEMA_VERSION = 1
-FILES = ("model.onnx", "model.pt")
+FILES = ("model.onnx", "model.int8.onnx", "model.pt")
 
 
 @dataclass(frozen=True)
@@ -69,20 +71,28 @@ def as_json(measured: Accuracy) -> dict[str, Any]:
     return {"accuracy": measured.share, "n": measured.count, "interval_95": measured.interval}
 
 
+def calibration_images(recipe: Recipe, dataset: data.Dataset) -> data.Split:
+    """What temperature and threshold are fitted on: uploads where the network reads digits, else validation."""
+    return upload_like.make(dataset) if recipe.not_digits else dataset.validation
+
+
 def write_artefact(run: Path, dataset: data.Dataset, folder: Path) -> None:
     """Raises TrainingError where the files do not agree with the network of `run`."""
     recipe = run_folder.read_recipe(run)
     classifier = load_classifier(run, dataset.labels, torch.device("cpu"))
     validation_logits = predict(classifier, dataset.validation.images)
-    temperature = fit_temperature(validation_logits, dataset.validation.labels)
+    held_out = calibration_images(recipe, dataset)
+    calibration = calibrate(predict(classifier, held_out.images), held_out.labels)
 
-    graph = ServedGraph(classifier, temperature).eval()
+    graph = ServedGraph(classifier, calibration.temperature).eval()
     example = dataset.validation.images[:2]
     torchscript.write(graph, example, folder / "model.pt")
     write_onnx(graph, example, folder / "model.onnx")
-    parity = prove(classifier, temperature, folder, dataset.test.images)
+    parity = prove(classifier, calibration.temperature, folder, dataset.test.images)
     _, logits = onnx_outputs(folder / "model.onnx", dataset.test.images.numpy())
     test = accuracy(torch.from_numpy(logits), dataset.test.labels)
+    quantise(folder / "model.onnx", dataset.train.images, folder / "model.int8.onnx")
+    int8 = prove_int8(folder, dataset.test)
 
     contract = NETWORKS[recipe.network].contract
     rows = run_folder.read_log(run)
@@ -93,8 +103,9 @@ def write_artefact(run: Path, dataset: data.Dataset, folder: Path) -> None:
         "input": {"name": "images", "shape": ["batch", contract.size, contract.size], "dtype": "uint8"},
         "files": {name: {"sha256": sha256(folder / name)} for name in FILES},
         "opset": onnx_ir.load(folder / "model.onnx").opset_imports[""],
-        "temperature": temperature,
-        "reject_threshold": reject_threshold(validation_logits, temperature),
+        "temperature": calibration.temperature,
+        "reject_threshold": calibration.reject_threshold,
+        "calibration": dataclasses.asdict(calibration),
         "test": as_json(test),
         "validation": as_json(accuracy(validation_logits, dataset.validation.labels)),
         "parity": {
@@ -104,6 +115,7 @@ def write_artefact(run: Path, dataset: data.Dataset, folder: Path) -> None:
             "rtol": RTOL,
             "atol": ATOL,
         },
+        "int8": dataclasses.asdict(int8),
         "recipe": dataclasses.asdict(recipe),
         "seed": recipe.seed,
         "training": {

@@ -64,4 +64,4 @@ def printed(text: str, path: Path) -> Ink:
     left, top, right, bottom = (int(side) for side in font.getbbox(text))
     image = Image.new("L", (max(1, right - left), max(1, bottom - top)))
     ImageDraw.Draw(image).text((-left, -top), text, font=font, fill=255)
-    return np.asarray(image, dtype=np.float32) / 255
+    return np.asarray(image, dtype=np.float32) / np.float32(255)

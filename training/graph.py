@@ -1,13 +1,15 @@
 """The graph from canonical images to probabilities: trained and evaluated as `Classifier`, served as `ServedGraph`."""
 
 import copy
+from typing import cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from training.networks import NETWORKS
 from training.networks.contract import Preprocess
-from training.networks.googlenet import ConvBNReLU
+from training.networks.googlenet import ConvBNReLU, SmallMapConv2d
 
 
 class Classifier(nn.Module):
@@ -40,11 +42,33 @@ class ServedGraph(nn.Module):
 
 
 def fold_batch_norm(classifier: Classifier) -> Classifier:
-    """An equal network in evaluation mode whose convolutions carry their batch normalisation."""
+    """An equal network in evaluation mode of plain convolutions, which carry their batch normalisation.
+
+    They are cut to the taps that the sizes of the maps leave any use for, which makes GoogLeNet a quarter smaller.
+    """
     folded = copy.deepcopy(classifier).eval()
+    sides = map_sides(folded)
     for block in folded.modules():
         if isinstance(block, ConvBNReLU):
-            convolution, norm, _ = block
-            block[0] = fuse_conv_bn_eval(convolution, norm)  # type: ignore[type-var, arg-type]  # Sequential knows Module
+            convolution, norm = cast("SmallMapConv2d", block[0]), cast("nn.BatchNorm2d", block[1])
+            block[0] = fuse_conv_bn_eval(convolution.plain(sides[convolution]), norm)
             block[1] = nn.Identity()
     return folded
+
+
+def map_sides(classifier: Classifier) -> dict[nn.Module, int]:
+    """The side in pixels of the maps that each convolution gets."""
+    sides: dict[nn.Module, int] = {}
+
+    def note(module: nn.Module, inputs: tuple[Tensor]) -> None:
+        sides[module] = inputs[0].shape[-1]
+
+    hooks = [
+        module.register_forward_pre_hook(note) for module in classifier.modules() if isinstance(module, SmallMapConv2d)
+    ]
+    side = classifier.preprocess.contract.size
+    with torch.inference_mode():
+        classifier(torch.zeros((1, side, side), dtype=torch.uint8))
+    for hook in hooks:
+        hook.remove()
+    return sides

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from training import torchscript
+from training.data import Split
 from training.errors import TrainingError
 from training.evaluate import predict
 from training.graph import Classifier
@@ -19,6 +20,9 @@ BATCHES = (1, 3, 32)
 """Small batches to compare beside the whole split: kernels differ by batch size."""
 
 CHUNK = 500
+
+INT8_AGREEMENT = 0.99
+"""Share of images on which int8 must answer as fp32 does; the figure reached is in metadata.json."""
 
 
 @dataclass(frozen=True)
@@ -84,3 +88,28 @@ def prove(classifier: Classifier, temperature: float, folder: Path, images: Tens
         scripted = torchscript_outputs(folder / "model.pt", some)
         errors.append(compare(f"TorchScript at batch {count}", scripted, eager))
     return Parity(len(images), max(errors))
+
+
+@dataclass(frozen=True)
+class Int8Parity:
+    """Of int8 against fp32 on `images`: the share of equal answers, and accuracy lost (negative: won)."""
+
+    images: int
+    agreement: float
+    accuracy: float
+    accuracy_lost: float
+
+
+def prove_int8(folder: Path, split: Split) -> Int8Parity:
+    """Raises TrainingError where int8 answers otherwise than fp32 more often than `INT8_AGREEMENT` allows."""
+    fp32, int8 = (
+        torch.from_numpy(onnx_outputs(folder / name, split.images.numpy())[1]).argmax(dim=1)
+        for name in ("model.onnx", "model.int8.onnx")
+    )
+    agreement = (fp32 == int8).double().mean().item()
+    accuracies = [(answers == split.labels).double().mean().item() for answers in (fp32, int8)]
+    if agreement < INT8_AGREEMENT:
+        raise TrainingError(
+            f"int8 agrees with fp32 on {agreement:.2%} of {len(split)} images; needed: {INT8_AGREEMENT:.1%}"
+        )
+    return Int8Parity(len(split), agreement, accuracies[1], accuracies[0] - accuracies[1])

@@ -21,7 +21,8 @@ Maker = Callable[[Generator], Ink]
 def digits(count: int, seed: int, held_out: bool = False) -> Split:
     """Half written with pen strokes, half printed. `held_out`: from other fonts and another random stream."""
     rng = np.random.default_rng([seed, 1, held_out])
-    images, labels = [], []
+    images: list[np.ndarray] = []
+    labels: list[int] = []
     while len(images) < count:
         label = len(images) % 10
         ink = written_digit(label, rng) if rng.random() < 0.6 else printed_text(str(label), rng, held_out)
@@ -47,7 +48,7 @@ def not_digits(count: int, seed: int, pieces: Split, held_out: bool = False) -> 
         (0.08, blots),
     ]
     shares = np.array([share for share, _ in makers])
-    images = []
+    images: list[np.ndarray] = []
     while len(images) < count:
         _, make = makers[rng.choice(len(makers), p=shares / shares.sum())]
         images.append(to_canonical(make(rng)))
@@ -93,7 +94,7 @@ def several(pieces: Split, rng: Generator) -> Ink:
     for place, digit in enumerate(chosen):
         window = row[:, place * step : place * step + 28]
         np.maximum(window, digit, out=window)
-    return np.asarray(row, dtype=np.float32) / 255
+    return np.asarray(row, dtype=np.float32) / np.float32(255)
 
 
 def blots(rng: Generator) -> Ink:
