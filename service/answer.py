@@ -23,7 +23,7 @@ class Answer(bentoml.IODescriptor):
     accepted: bool = Field(description="false: this is probably no digit; `reason` says why")
     reason: str | None = Field(description="a word and an explanation, as in 'blank: …' or 'unsure: …'")
     probabilities: dict[str, float] | None = Field(description="by label")
-    model: dict[str, str] = Field(description="name and sha256 of the model file")
+    model: dict[str, str] = Field(description="name, precision and sha256 of the model file")
     provider: str = Field(description="the execution provider that is active")
     batch_size: int = Field(description="images in the run of the network that this one was in; 0: in none")
     latency_ms: dict[str, float] = Field(description="read, decode, normalise, queue, inference and total")
@@ -52,4 +52,4 @@ def unsure(confidence: float, threshold: float) -> str:
 
 
 def model(artefact: Artefact) -> dict[str, str]:
-    return {"name": artefact.name, "sha256": artefact.sha256}
+    return {"name": artefact.name, "precision": artefact.precision, "sha256": artefact.sha256}

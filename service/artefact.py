@@ -8,8 +8,9 @@ from typing import Literal
 from pydantic import BaseModel, ValidationError
 
 from service.errors import StartError
+from service.settings import Precision
 
-MODEL_FILE = "model.onnx"
+MODEL_FILES: dict[Precision, str] = {"fp32": "model.onnx", "int8": "model.int8.onnx"}
 
 
 class File(BaseModel):
@@ -42,7 +43,7 @@ class Metadata(BaseModel):
 
 @dataclass(frozen=True)
 class Artefact:
-    """`model` is the ONNX file's content, already checked against `sha256`."""
+    """`model` is the content of the ONNX file for `precision`, already checked against `sha256`."""
 
     name: str
     network: str
@@ -50,23 +51,25 @@ class Artefact:
     reject_threshold: float
     test_accuracy: float
     test_images: int
+    precision: Precision
     sha256: str
     model: bytes
 
 
-def load_all(models_dir: Path) -> dict[str, Artefact]:
+def load_all(models_dir: Path, precision: Precision) -> dict[str, Artefact]:
     """Every artefact below `models_dir`, by name. Raises StartError that names the folder and what is wrong."""
     if not models_dir.is_dir():
         raise StartError(f"{models_dir} is no folder; NUMERAL_MODELS_DIR must hold a folder for each model")
     folders = sorted(path.parent for path in models_dir.glob("*/metadata.json") if not path.parent.name.startswith("."))
     if not folders:
         raise StartError(f"{models_dir} holds no model: no metadata.json in any folder of it")
-    return {folder.name: load(folder) for folder in folders}
+    return {folder.name: load(folder, precision) for folder in folders}
 
 
-def load(folder: Path) -> Artefact:
+def load(folder: Path, precision: Precision = "fp32") -> Artefact:
     metadata = read_metadata(folder)
-    files = check_files(folder, metadata.files)
+    file = MODEL_FILES[precision]
+    files = check_files(folder, metadata.files, file)
     return Artefact(
         name=folder.name,
         network=metadata.network,
@@ -74,8 +77,9 @@ def load(folder: Path) -> Artefact:
         reject_threshold=metadata.reject_threshold,
         test_accuracy=metadata.test.accuracy,
         test_images=metadata.test.n,
-        sha256=metadata.files[MODEL_FILE].sha256,
-        model=files[MODEL_FILE],
+        precision=precision,
+        sha256=metadata.files[file].sha256,
+        model=files[file],
     )
 
 
@@ -88,16 +92,16 @@ def read_metadata(folder: Path) -> Metadata:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
         raise StartError(f"{path} is not what this service knows: {wrong}") from error
-    if MODEL_FILE not in metadata.files:
-        raise StartError(f"{path}: files lists no {MODEL_FILE}")
     return metadata
 
 
-def check_files(folder: Path, listed: dict[str, File]) -> dict[str, bytes]:
+def check_files(folder: Path, listed: dict[str, File], needed: str) -> dict[str, bytes]:
     """The content of the listed files that are there (a bento leaves out TorchScript), each of the listed hash."""
+    if needed not in listed:
+        raise StartError(f"{folder / 'metadata.json'}: files lists no {needed}; it has {', '.join(listed) or 'none'}")
     contents = {name: (folder / name).read_bytes() for name in listed if (folder / name).is_file()}
-    if MODEL_FILE not in contents:
-        raise StartError(f"{folder} has no {MODEL_FILE}")
+    if needed not in contents:
+        raise StartError(f"{folder} has no {needed}")
     for name, content in contents.items():
         actual = hashlib.sha256(content).hexdigest()
         if actual != listed[name].sha256:

@@ -61,7 +61,7 @@ class Engine:
 
 def load_engines(settings: Settings) -> dict[str, Engine]:
     """By model name. Raises StartError where a model or the execution provider cannot be had."""
-    artefacts = load_all(settings.models_dir)
+    artefacts = load_all(settings.models_dir, settings.precision)
     if settings.default_model not in artefacts:
         raise StartError(
             f"NUMERAL_DEFAULT_MODEL is {settings.default_model!r}; allowed, as {settings.models_dir} holds them: "
@@ -82,7 +82,9 @@ def pad(images: NDArray[np.uint8], max_batch: int) -> NDArray[np.uint8]:
 
 def open_session(artefact: Artefact, provider: Provider, threads: int) -> onnxruntime.InferenceSession:
     """Raises StartError where `cuda` is asked for and cannot be had."""
-    if provider != "cpu":
+    if artefact.precision == "int8" and provider == "cuda":
+        raise StartError("NUMERAL_PRECISION is 'int8' and NUMERAL_PROVIDER 'cuda'; int8 runs on the CPU: auto or cpu")
+    if artefact.precision == "fp32" and provider != "cpu":
         try:
             return cuda_session(artefact)
         except StartError as error:

@@ -10,6 +10,8 @@ from PIL import ExifTags, Image
 WORKING_SIDE = 128
 """Larger pictures are reduced to this or less first, to more than half of it."""
 
+LARGE_ONE_BIT = 64
+
 COLOURED = 1.3
 """A colour channel with so many times the spread of the luminance shows the ink better, as blue does yellow ink."""
 
@@ -19,8 +21,10 @@ Grey = NDArray[np.float32]
 
 def to_grey(image: Image.Image) -> Grey:
     """Without transparency, turned upright, and reduced to the working size. Only the first frame is looked at."""
-    if image.mode in ("L", "1"):
-        grey = np.asarray(reduced(image.convert("L")), dtype=np.float32)
+    if image.mode == "L":
+        grey = np.asarray(reduced(image), dtype=np.float32)
+    elif image.mode == "1":
+        grey = np.asarray(undithered(image.convert("L")), dtype=np.float32)
     elif image.mode.startswith("I") or image.mode == "F":
         grey = np.asarray(reduced(Image.fromarray(full_range(np.asarray(image)))), dtype=np.float32)
     elif image.has_transparency_data:
@@ -33,6 +37,12 @@ def to_grey(image: Image.Image) -> Grey:
 def reduced(image: Image.Image) -> Image.Image:
     """By a whole factor, averaging. Before anything becomes a float: a large picture would take gigabytes."""
     factor = math.ceil(max(image.size) / WORKING_SIDE)
+    return image.reduce(factor) if factor > 1 else image
+
+
+def undithered(image: Image.Image) -> Image.Image:
+    """One bit a pixel: grey paper may be a pattern of dots, which averages away. A small scan has no pixel to spare."""
+    factor = max(2 if max(image.size) > LARGE_ONE_BIT else 1, math.ceil(max(image.size) / WORKING_SIDE))
     return image.reduce(factor) if factor > 1 else image
 
 

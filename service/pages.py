@@ -39,6 +39,7 @@ async def models(request: Request) -> Response:
         {
             name: {
                 "network": engine.artefact.network,
+                "precision": engine.artefact.precision,
                 "sha256": engine.artefact.sha256,
                 "labels": engine.artefact.labels,
                 "test_accuracy": engine.artefact.test_accuracy,

@@ -16,6 +16,7 @@ PREFIX = "NUMERAL_"
 ROOT = Path(__file__).resolve().parent.parent
 
 Provider = Literal["auto", "cuda", "cpu"]
+Precision = Literal["fp32", "int8"]
 Positive = Annotated[int, Gt(0)]
 
 
@@ -23,6 +24,8 @@ Positive = Annotated[int, Gt(0)]
 class Settings:
     provider: Provider = "auto"
     """where the networks run; auto takes CUDA where it can be had"""
+    precision: Precision = "fp32"
+    """which file of a model runs; int8 is for CPUs"""
     models_dir: Path = ROOT / "exported"
     default_model: Annotated[str, MinLen(1)] = "googlenet"
     """the model that answers where a request names none"""

@@ -37,7 +37,7 @@ def test_one_file_is_answered_in_full(client: httpx.Client, digits: Digits, mode
     assert answer["reason"] is None
     assert answer["confidence"] == max(answer["probabilities"].values()) > 0.9
     assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-4)
-    assert answer["model"] == {"name": model, "sha256": hash_of(model)}
+    assert answer["model"] == {"name": model, "precision": "fp32", "sha256": hash_of(model)}
     assert answer["provider"] == "CPUExecutionProvider"
     assert answer["batch_size"] == 1
     assert answer["file"] == "7.png"

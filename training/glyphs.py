@@ -32,7 +32,9 @@ def font_paths(held_out: bool) -> tuple[Path, ...]:
     """Outline fonts: of the `font-*` packages, and matplotlib's DejaVu."""
     groups = [*entry_points(group="fonts_ttf"), *entry_points(group="fonts_otf")]
     families: Mapping[str, list[str]] = {entry.name: [*map(str, entry.load().values())] for entry in groups}
-    dejavu = sorted(Path(matplotlib.get_data_path(), "fonts", "ttf").glob("DejaVu*.ttf"))
+    # The Display variants have hardly any characters.
+    everything = Path(matplotlib.get_data_path(), "fonts", "ttf").glob("DejaVu*.ttf")
+    dejavu = sorted(path for path in everything if "Display" not in path.name)
     packaged = [path for name, paths in families.items() if (name in HELD_OUT_FONTS) == held_out for path in paths]
     return tuple(sorted({*map(Path, packaged), *([] if held_out else dejavu)}, key=lambda path: path.name))
 
@@ -59,7 +61,7 @@ def in_unit_box(strokes: Glyph) -> Glyph:
 
 
 def printed(text: str, path: Path) -> Ink:
-    """float32 [H, W]; empty where the font lacks the character."""
+    """float32 [H, W]"""
     font = ImageFont.truetype(str(path), SIZE)
     left, top, right, bottom = (int(side) for side in font.getbbox(text))
     image = Image.new("L", (max(1, right - left), max(1, bottom - top)))

@@ -36,7 +36,21 @@ def test_torchscript_may_be_left_out(folder: Path) -> None:
     assert artefact.load(folder).name == "googlenet"
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "model.pt"])
+def test_the_file_of_the_precision_is_loaded(folder: Path) -> None:
+    for precision, name in artefact.MODEL_FILES.items():
+        loaded = artefact.load(folder, precision)
+        assert loaded.precision == precision
+        assert loaded.model == (folder / name).read_bytes()
+
+
+def test_a_precision_that_was_not_exported_is_refused(folder: Path) -> None:
+    files = json.loads((folder / "metadata.json").read_text())["files"]
+    change_metadata(folder, files={"model.onnx": files["model.onnx"]})
+    with pytest.raises(StartError, match=r"files lists no model\.int8\.onnx; it has model\.onnx"):
+        artefact.load(folder, "int8")
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.int8.onnx", "model.pt"])
 def test_a_changed_file_is_refused(folder: Path, name: str) -> None:
     with (folder / name).open("ab") as file:
         file.write(b"\0")
@@ -84,6 +98,6 @@ def test_broken_json_is_refused(folder: Path) -> None:
 
 def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="holds no model"):
-        artefact.load_all(tmp_path)
+        artefact.load_all(tmp_path, "fp32")
     with pytest.raises(StartError, match="is no folder"):
-        artefact.load_all(tmp_path / "absent")
+        artefact.load_all(tmp_path / "absent", "fp32")

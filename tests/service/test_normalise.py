@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from service import normalise as n
 from service.artefact import load
 from service.engine import Engine
+from service.grey import WORKING_SIDE, to_grey
 from tests.harness import ROOT, Digits, sample_digits
 
 ENGINE = Engine(load(ROOT / "exported/googlenet"), "cpu", threads=1, max_batch=64)
@@ -87,7 +88,7 @@ def test_all_eight_exif_orientations_are_undone(digits: Digits, orientation: int
     }
     stored = upright.transpose(undo[orientation]) if orientation > 1 else upright
     stored.getexif()[0x0112] = orientation
-    assert np.array_equal(n.to_grey(stored), n.to_grey(upright))
+    assert np.array_equal(to_grey(stored), to_grey(upright))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "I;16", "I", "F"])
@@ -144,16 +145,6 @@ def test_no_image_at_all_breaks_it(width: int, height: int, seed: int, mode: str
     assert (normalised.digit is None) == (normalised.reason is not None)
 
 
-def test_components_are_labelled_as_scipy_does() -> None:
-    from scipy.ndimage import label
-
-    for seed in range(20):
-        mask = np.random.default_rng(seed).random((30, 40)) < 0.45
-        ours, (theirs, count) = n.label_components(mask), label(mask, np.ones((3, 3)))
-        assert ours.max() == count
-        assert len(np.unique(ours * 10_000 + theirs)) == count + 1
-
-
 def test_a_photo_in_the_repository_is_read() -> None:
     with Image.open(ROOT / "digit.png") as photo:
         assert read(photo) == 2
@@ -182,4 +173,4 @@ def test_floats_that_are_no_brightness_break_nothing(digits: Digits, value: floa
 
 
 def test_a_large_picture_is_reduced_before_it_becomes_floats() -> None:
-    assert n.to_grey(Image.new("RGBA", (4000, 3000))).size < 4 * n.WORKING_SIDE**2
+    assert to_grey(Image.new("RGBA", (4000, 3000))).size < 4 * WORKING_SIDE**2

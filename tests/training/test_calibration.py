@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Generator
 
-from training.calibration import fit_temperature, reject_threshold
+from training.calibration import calibrate, confidences, fit_temperature
+from training.data import NOT_A_DIGIT
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
@@ -15,8 +16,21 @@ def test_the_temperature_that_made_the_labels_is_found(temperature: float) -> No
     assert fit_temperature(logits, labels) == pytest.approx(temperature, rel=0.05)
 
 
-def test_the_threshold_accepts_the_share_it_says() -> None:
+def test_without_strangers_the_threshold_accepts_the_share_it_says() -> None:
     logits = torch.randn(4000, 10, generator=Generator().manual_seed(0))
-    threshold = reject_threshold(logits, 1.0)
-    accepted = (logits.softmax(dim=1).amax(dim=1) >= threshold).float().mean()
+    calibration = calibrate(logits, torch.arange(4000) % 10)
+    accepted = (confidences(logits, calibration.temperature) >= calibration.reject_threshold).float().mean()
     assert accepted == pytest.approx(0.995, abs=0.001)
+    assert calibration.accepted_share == pytest.approx(0.995, abs=0.001)
+    assert calibration.false_accept_rate is None
+
+
+def test_with_strangers_the_threshold_keeps_all_but_a_stated_share_of_them_out() -> None:
+    generator = Generator().manual_seed(0)
+    labels = torch.arange(4000) % 10
+    digits = torch.randn(4000, 10, generator=generator) + 6 * torch.eye(10)[labels]
+    strangers = torch.randn(2000, 10, generator=generator)
+    calibration = calibrate(torch.cat([digits, strangers]), torch.cat([labels, torch.full((2000,), NOT_A_DIGIT)]))
+    assert calibration.false_accept_rate == pytest.approx(0.05, abs=0.002)
+    assert calibration.accepted_share > 0.95
+    assert calibration.temperature == fit_temperature(digits, labels)
