@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from service.grey import Grey
 
 Mask = NDArray[np.bool_]
+Counts = NDArray[np.intp]
 
 FIT_SIDE = 32
 """The paper is fitted on every n-th pixel, so that about so many are looked at along a side."""
@@ -22,25 +23,35 @@ INK_THRESHOLD = 0.6
 """Of Otsu's threshold, which cuts a faint pencil stroke into pieces."""
 
 
-def ink_strength(grey: Grey) -> Grey:
-    """float32 [H, W], 0 and up: how far each pixel departs from the paper towards the ink."""
-    counts = np.bincount(grey.ravel().astype(np.intp), minlength=256)
-    flat = counts.max() >= FLAT_SHARE * grey.size
-    level = grey if flat else grey - fit_paper(grey, None, order=1)
+def find_ink(grey: Grey) -> tuple[Grey, Mask]:
+    """How far each pixel departs from the paper towards the ink, float32 [H, W], 0 and up; and where that is ink."""
+    counts = np.bincount(grey.ravel().astype(np.uint8), minlength=256)
+    if int(counts.max()) >= FLAT_SHARE * grey.size:
+        return ink_on_flat_paper(grey, counts)
+    strength = ink_on_uneven_paper(grey)
+    return strength, strength > INK_THRESHOLD * otsu(strength)
+
+
+def ink_on_flat_paper(grey: Grey, counts: Counts) -> tuple[Grey, Mask]:
+    """counts: of the levels 0 to 255."""
+    cut = cut_of(counts)
+    dark = grey < cut
+    if paper_is_light(dark):
+        paper = cut + int(counts[cut:].argmax())
+        strength = np.maximum(paper - grey, 0)
+    else:
+        paper = int(counts[:cut].argmax())
+        strength = np.maximum(grey - paper, 0)
+    return strength, strength > INK_THRESHOLD * max(1, abs(paper - cut))
+
+
+def ink_on_uneven_paper(grey: Grey) -> Grey:
+    level = grey - fit_paper(grey, None, order=1)
     dark = level < otsu(level)
     ink_is_dark = paper_is_light(dark)
-    paper_pixels = ~dark if ink_is_dark else dark
-    if flat:
-        paper: Grey | np.float32 = np.float32(np.bincount(grey[paper_pixels].astype(np.intp), minlength=1).argmax())
-    else:
-        paper = fit_paper(grey, paper_pixels, order=2)
+    paper = fit_paper(grey, ~dark if ink_is_dark else dark, order=2)
     strength: Grey = np.maximum(paper - grey if ink_is_dark else grey - paper, 0)
     return strength
-
-
-def ink_mask(strength: Grey) -> Mask:
-    mask: Mask = strength > INK_THRESHOLD * otsu(strength)
-    return mask
 
 
 def paper_is_light(dark: Mask) -> bool:
@@ -90,9 +101,6 @@ def fit_paper(grey: Grey, where: Mask | None, order: int) -> Grey:
     return surface
 
 
-LEVELS = np.arange(128, dtype=np.float64)
-
-
 def otsu(values: Grey) -> float:
     """The threshold of greatest variance between the two classes (Otsu 1979), on 128 levels."""
     low, high = float(values.min()), float(values.max())
@@ -100,9 +108,17 @@ def otsu(values: Grey) -> float:
         return high
     scale = 127 / (high - low)
     counts = np.bincount(((values - low) * scale).ravel().astype(np.intp), minlength=128)
-    below = counts.cumsum()[:-1]
-    sums = (counts * LEVELS).cumsum()
-    above = values.size - below
-    difference = sums[:-1] / below - (sums[-1] - sums[:-1]) / np.maximum(above, 1)
-    variance = below * above * difference * difference
-    return low + (int(variance.argmax()) + 1) / scale
+    return low + cut_of(counts) / scale
+
+
+def cut_of(counts: Counts) -> int:
+    """The first level of the upper class."""
+    levels = LEVELS[: len(counts)]
+    below = counts.cumsum()
+    sums = (counts * levels).cumsum()
+    above = below[-1] - below
+    difference = sums / np.maximum(below, 1) - (sums[-1] - sums) / np.maximum(above, 1)
+    return int((below * above * difference * difference).argmax()) + 1
+
+
+LEVELS = np.arange(256, dtype=np.float64)

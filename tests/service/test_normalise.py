@@ -174,3 +174,10 @@ def test_floats_that_are_no_brightness_break_nothing(digits: Digits, value: floa
 
 def test_a_large_picture_is_reduced_before_it_becomes_floats() -> None:
     assert to_grey(Image.new("RGBA", (4000, 3000))).size < 4 * WORKING_SIDE**2
+
+
+@pytest.mark.parametrize(("old", "new"), [(5, 20), (20, 20), (28, 20), (31, 17), (128, 20), (1, 20), (100, 1)])
+def test_resampling_is_pillows_bilinear_filter(old: int, new: int) -> None:
+    line = np.random.default_rng(0).random((1, old)).astype(np.float32)
+    theirs = np.asarray(Image.fromarray(line).resize((new, 1), Image.Resampling.BILINEAR))
+    np.testing.assert_allclose(line @ n.resampling(old, new).T, theirs, atol=1e-5)

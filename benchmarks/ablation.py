@@ -1,0 +1,160 @@
+"""What each part of the training recipe brings: `python -m benchmarks.ablation --data-dir data`.
+
+Trains GoogLeNet on a part of MNIST with everything, and then with one thing left out at a time, several seeds each.
+Measured on validation data alone: clean MNIST, and digits photographed and normalised as uploads are, with letters
+and signs among them. `--uploads DIR` adds labelled pictures (folders with labels.csv). Runs that are finished are
+kept in `--log`, so a killed comparison goes on where it was.
+"""
+
+import json
+import statistics
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import tyro
+from PIL import Image
+from tqdm import tqdm
+
+from service.normalise import normalise
+from training import data, train, upload_like, uploads
+from training.augment import Augmentation
+from training.calibration import confidences
+from training.confidence import auroc
+from training.evaluate import predict
+from training.recipe import RECIPES, Recipe
+
+FULL = Augmentation()
+WITHOUT_AFFINE = replace(FULL, degrees=0, scale=0, shear=0, shift=0)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    data_dir: Path = Path("data")
+    images: int = 8_000
+    """of MNIST's training split"""
+    epochs: int = 6
+    seeds: int = 3
+    first_seed: int = 0
+    uploads: Path | None = None
+    log: Path = Path("runs/ablation.jsonl")
+
+
+def variants(arguments: Arguments) -> dict[str, Recipe]:
+    share = arguments.images / 55_000
+    full = replace(
+        RECIPES["googlenet"],
+        epochs=arguments.epochs,
+        batch_size=128,
+        written_digits=round(RECIPES["googlenet"].written_digits * share),
+        not_digits=round(RECIPES["googlenet"].not_digits * share),
+        augmentation=FULL,
+    )
+    return {
+        "everything": full,
+        "no affine map": replace(full, augmentation=WITHOUT_AFFINE),
+        "no elastic displacement": replace(full, augmentation=replace(FULL, elastic=0)),
+        "no stroke width": replace(full, augmentation=replace(FULL, stroke=0)),
+        "no blur": replace(full, augmentation=replace(FULL, blur=0)),
+        "no grain": replace(full, augmentation=replace(FULL, grain=0)),
+        "no remnants": replace(full, augmentation=replace(FULL, remnants=0)),
+        "no written digits": replace(full, written_digits=0),
+        "no letters and signs": replace(full, not_digits=0),
+    }
+
+
+def accuracy(logits: torch.Tensor, labels: torch.Tensor) -> float:
+    return (logits.argmax(dim=1) == labels).double().mean().item()
+
+
+def read_uploads(root: Path) -> dict[str, data.Split]:
+    """What the normaliser makes of each source; what it refuses is an image without ink."""
+    sources: dict[str, list[tuple[np.ndarray, int]]] = {}
+    for labelled in uploads.find(root):
+        with Image.open(labelled.path) as picture:
+            digit = normalise(picture).digit
+        blank = np.zeros((28, 28), np.uint8)
+        sources.setdefault(labelled.source, []).append((blank if digit is None else digit, labelled.label))
+    return {
+        source: data.Split(
+            torch.from_numpy(np.stack([p for p, _ in pairs])), torch.tensor([label for _, label in pairs])
+        )
+        for source, pairs in sources.items()
+    }
+
+
+def measure(recipe: Recipe, dataset: data.Dataset, held_out: dict[str, data.Split]) -> dict[str, float]:
+    """Per cent, and AUROC as a share."""
+    training = train.Training(recipe, dataset, torch.device("cpu"))
+    with tqdm(disable=True) as silent:
+        for _ in range(recipe.epochs):
+            training.rows.append(train.measured_epoch(training, silent))
+    figures, sure, strange = {}, [], []
+    for name, split in held_out.items():
+        logits = predict(training.averaged.module, split.images)
+        known = split.labels != data.NOT_A_DIGIT
+        if known.any():
+            figures[name] = 100 * accuracy(logits[known], split.labels[known])
+        sure.append(confidences(logits[known], 1.0))
+        strange.append(confidences(logits[~known], 1.0))
+    figures["AUROC"] = auroc(torch.cat(sure).numpy(), torch.cat(strange).numpy())
+    return figures
+
+
+def finished(log: Path) -> dict[tuple[str, int], dict[str, float]]:
+    lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    return {(line["variant"], line["seed"]): line["figures"] for line in lines}
+
+
+def runs(arguments: Arguments) -> Iterator[dict[str, Any]]:
+    whole = data.load("mnist", arguments.data_dir, 28)
+    dataset = replace(whole, train=whole.train.take(torch.arange(arguments.images)))
+    held_out = {"MNIST validation": dataset.validation, "photographed": upload_like.make(whole)}
+    if arguments.uploads:
+        held_out |= read_uploads(arguments.uploads)
+    done = finished(arguments.log)
+    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
+        for variant, recipe in variants(arguments).items():
+            if (variant, seed) not in done:
+                figures = measure(replace(recipe, seed=seed), dataset, held_out)
+                yield {
+                    "variant": variant,
+                    "seed": seed,
+                    "figures": figures,
+                    "recipe": asdict(replace(recipe, seed=seed)),
+                }
+
+
+def table(log: Path) -> str:
+    """Markdown: mean ± standard deviation over the seeds."""
+    by_variant: dict[str, list[dict[str, float]]] = {}
+    for (variant, _), figures in finished(log).items():
+        by_variant.setdefault(variant, []).append(figures)
+    names = list(next(iter(by_variant.values()))[0])
+    lines = [f"| | seeds | {' | '.join(names)} |", f"|---|---|{'---|' * len(names)}"]
+    for variant, rows in by_variant.items():
+        cells = []
+        for name in names:
+            values = [row[name] for row in rows]
+            spread = statistics.stdev(values) if len(values) > 1 else 0.0
+            digits = 4 if name == "AUROC" else 2
+            cells.append(f"{statistics.mean(values):.{digits}f} ± {spread:.{digits}f}")
+        lines.append(f"| {variant} | {len(rows)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    arguments = tyro.cli(Arguments, description=__doc__)
+    arguments.log.parent.mkdir(parents=True, exist_ok=True)
+    for line in runs(arguments):
+        with arguments.log.open("a") as log:
+            log.write(json.dumps(line) + "\n")
+        print(line["variant"], line["seed"], {name: round(value, 4) for name, value in line["figures"].items()})
+    print(table(arguments.log))
+
+
+if __name__ == "__main__":
+    main()
