@@ -21,6 +21,9 @@ BOX = 20
 CENTRE = 13.5
 """Of the 28 pixels, counted from 0; the centre of mass of a canonical digit."""
 
+JPEG_NOISE = 72
+"""Grey levels that compression adds around a digit."""
+
 BLANK_CONTRAST = 5.0
 LEAST_CONTRAST = 12.0
 """Grey levels between ink and paper: under the first there is nothing, under the second it is too faint to read."""
@@ -76,12 +79,12 @@ def is_canonical(grey: Grey) -> bool:
     """Whether the picture already is what `normalise` makes, give or take a JPEG's noise: again would only blur it."""
     if grey.shape != (SIDE, SIDE) or grey.max() < 128:
         return False
-    box = bounds(grey > 48)
-    if not BOX - 3 <= max(box.height, box.width) <= BOX:
+    box = bounds(grey > JPEG_NOISE)
+    if not BOX - 3 <= max(box.height, box.width) <= BOX + 1:
         return False
     outside = grey.copy()
     outside[max(0, box.top - 1) : box.bottom + 1, max(0, box.left - 1) : box.right + 1] = 0
-    return bool(outside.max() < 48) and all(abs(centre - CENTRE) <= 1 for centre in centre_of_mass(grey))
+    return bool(outside.max() < JPEG_NOISE) and all(abs(centre - CENTRE) <= 1 for centre in centre_of_mass(grey))
 
 
 def centre_of_mass(values: Grey) -> tuple[float, float]:
@@ -214,8 +217,8 @@ def canonical(ink: Grey) -> NDArray[np.uint8]:
     scale = BOX / max(box.height, box.width)
     height, width = max(1, round(box.height * scale)), max(1, round(box.width * scale))
     cropped = ink[box.top : box.bottom, box.left : box.right]
-    scaled = resampling(box.height, height) @ cropped @ resampling(box.width, width).T
-    return place(embolden(scaled / max(float(scaled.max()), 1e-6)))
+    scaled = np.asarray(resampling(box.height, height) @ cropped @ resampling(box.width, width).T, dtype=np.float32)
+    return place(embolden(scaled / np.float32(max(float(scaled.max()), 1e-6))))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -228,7 +231,8 @@ def resampling(old: int, new: int) -> Grey:
     centres = (np.arange(new) + 0.5) * old / new
     distances = np.abs(np.arange(old) + 0.5 - centres[:, None]) / support
     weights = np.maximum(1 - distances, 0)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    normalised: Grey = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return normalised
 
 
 def stroke_width(ink: Grey) -> float:

@@ -160,7 +160,7 @@ def save_pictures(answers: Sequence[Read], folder: Path) -> None:
     plots.save_confusion(labels, digits, DIGIT_LABELS, folder / "confusion.png")
     mistakes = [answer for answer in answers if is_mistake(answer)]
     mistakes = sorted(mistakes, key=lambda answer: -answer.confidence)[:WORST]
-    images = torch.stack([torch.from_numpy(thumbnail(answer.of.path)) for answer in mistakes]) if mistakes else Tensor()
+    images = torch.from_numpy(np.stack([thumbnail(answer.of.path) for answer in mistakes])) if mistakes else Tensor()
     plots.save_contact_sheet(images, [title(answer) for answer in mistakes], folder / "mistakes.png")
 
 

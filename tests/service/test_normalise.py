@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from service import normalise as n
 from service.artefact import load
@@ -181,3 +181,115 @@ def test_resampling_is_pillows_bilinear_filter(old: int, new: int) -> None:
     line = np.random.default_rng(0).random((1, old)).astype(np.float32)
     theirs = np.asarray(Image.fromarray(line).resize((new, 1), Image.Resampling.BILINEAR))
     np.testing.assert_allclose(line @ n.resampling(old, new).T, theirs, atol=1e-5)
+
+
+def page_of(texts: list[tuple[int, int, int]], size: tuple[int, int] = (120, 200)) -> Image.Image:
+    """Grey paper with digits of the sample on it, each (label, row, column)."""
+    ink = np.zeros(size, np.uint8)
+    for label, row, column in texts:
+        large = np.asarray(Image.fromarray(sample_digits().pick(label)).resize((56, 56)))
+        np.maximum(ink[row : row + 56, column : column + 56], large, out=ink[row : row + 56, column : column + 56])
+    return Image.fromarray((200 - ink * (150 / 255)).astype(np.uint8))
+
+
+def reason_of(image: Image.Image) -> str:
+    normalised = n.normalise(image)
+    assert normalised.digit is None
+    assert normalised.reason is not None
+    return normalised.reason
+
+
+@pytest.mark.parametrize("labels", [(1, 7), (2, 0), (4, 4), (8, 3)])
+def test_several_digits_are_refused(labels: tuple[int, int]) -> None:
+    page = page_of([(labels[0], 30, 40), (labels[1], 32, 100)])
+    assert reason_of(page).startswith("several digits: ")
+
+
+def test_a_digit_beside_a_small_one_or_a_tall_line_is_read(digits: Digits) -> None:
+    page = np.array(page_of([(5, 30, 60)]))
+    page[10:110, 150:154] = 50
+    page[80:86, 40:46] = 50
+    assert read(Image.fromarray(page)) == 5
+
+
+def test_a_page_of_text_is_refused() -> None:
+    page = Image.new("L", (300, 300), 230)
+    ImageDraw.Draw(page).multiline_text(
+        (8, 5), "\n".join(["the quick brown fox jumps over 13 lazy dogs"] * 20), fill=30
+    )
+    assert reason_of(page).split(":")[0] in ("not a digit", "several digits")
+
+
+@pytest.mark.parametrize("side", [8, 28, 64, 200, 600])
+@pytest.mark.parametrize("seed", range(5))
+def test_white_noise_is_refused(side: int, seed: int) -> None:
+    noise = np.random.default_rng(seed).integers(0, 256, (side, side), np.uint8)
+    normalised = n.normalise(Image.fromarray(noise))
+    # On 8×8 pixels noise can be a stroke; the network's confidence is what refuses it.
+    assert normalised.digit is None or side == 8
+
+
+def test_what_is_too_faint_says_by_how_much(digits: Digits) -> None:
+    ink = np.asarray(Image.fromarray(digits.pick(3)).resize((90, 90)), dtype=np.float64)
+    faint = Image.fromarray((220 - ink * (9 / 255)).astype(np.uint8))
+    assert reason_of(faint) == "too faint: ink and paper are 7 grey levels apart, 12 are needed"
+
+
+@pytest.mark.parametrize("label", range(10))
+@pytest.mark.parametrize("squared", [False, True])
+def test_ruled_and_squared_paper_is_read(label: int, squared: bool) -> None:
+    page = np.array(page_of([(label, 30, 70)]))
+    page[20::30] = np.minimum(page[20::30], 110)
+    if squared:
+        page[:, 10::30] = np.minimum(page[:, 10::30], 110)
+    assert read(Image.fromarray(page)) == label
+
+
+@pytest.mark.parametrize("ink", [(200, 30, 30), (20, 40, 200), (0, 120, 40), (250, 220, 0)])
+@pytest.mark.parametrize("paper", [(255, 255, 255), (235, 225, 190)])
+def test_ink_of_any_colour_is_read(digits: Digits, ink: tuple[int, int, int], paper: tuple[int, int, int]) -> None:
+    mask = Image.fromarray(digits.pick(2)).resize((84, 84))
+    page = Image.new("RGB", (120, 100), paper)
+    page.paste(ink, (18, 8), mask)
+    assert read(page) == 2
+
+
+def test_of_an_animation_the_first_frame_is_read(digits: Digits) -> None:
+    frames = [Image.fromarray(on_paper(digits.pick(label))) for label in (6, 1)]
+    buffer = BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    assert read(Image.open(buffer)) == 6
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    label=st.integers(0, 9),
+    zoom=st.floats(1.0, 4.0),
+    margin=st.integers(2, 60),
+    quality=st.integers(35, 95),
+    contrast=st.integers(60, 200),
+)
+def test_size_margin_contrast_and_jpeg_do_not_change_the_answer(
+    label: int, zoom: float, margin: int, quality: int, contrast: int
+) -> None:
+    side = round(28 * zoom)
+    ink = np.zeros((side + 2 * margin, side + margin), np.float64)
+    large = Image.fromarray(sample_digits().pick(label)).resize((side, side), Image.Resampling.BICUBIC)
+    ink[margin : margin + side, :side] = large
+    page = Image.fromarray((220 - ink * (contrast / 255)).astype(np.uint8))
+    buffer = BytesIO()
+    page.save(buffer, "JPEG", quality=quality)
+    assert read(Image.open(buffer)) == label
+
+
+@settings(max_examples=40, deadline=None)
+@given(label=st.integers(0, 9), quality=st.integers(40, 95))
+def test_a_canonical_digit_compressed_is_passed_on_as_it_is(label: int, quality: int) -> None:
+    digit = sample_digits().pick(label)
+    buffer = BytesIO()
+    Image.fromarray(digit).save(buffer, "JPEG", quality=quality)
+    picture = Image.open(buffer)
+    again = n.normalise(picture).digit
+    assert again is not None
+    assert np.abs(again.astype(int) - digit).mean() < 15
+    assert read(picture) == label
