@@ -31,6 +31,8 @@ class Recipe:
     not_digits: int = 0
     """synthesised letters, signs and noise, which the network learns to give no class"""
     augmentation: Augmentation = field(default_factory=Augmentation)
+    start_from: str = ""
+    """the folder of a finished run of this network, whose weights this one begins with"""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -49,7 +51,14 @@ class Recipe:
 RECIPES = {
     "googlenet": Recipe(network="googlenet", epochs=12, written_digits=6_000, not_digits=8_000),
     "alexnet": Recipe(
-        network="alexnet-lite", epochs=10, batch_size=128, optimizer="adamw", learning_rate=1e-3, weight_decay=0.01
+        network="alexnet-lite",
+        epochs=10,
+        batch_size=128,
+        optimizer="adamw",
+        learning_rate=1e-3,
+        weight_decay=0.01,
+        written_digits=6_000,
+        not_digits=8_000,
     ),
     "sample": Recipe(network="googlenet", data="sample", epochs=12, batch_size=64, learning_rate=0.03),
 }

@@ -26,7 +26,7 @@ from tqdm import tqdm
 from training import data, hardware, plots, run_folder, synthesis
 from training.augment import augment
 from training.errors import TrainingError
-from training.evaluate import predict
+from training.evaluate import load_classifier, predict
 from training.graph import Classifier
 from training.networks import NETWORKS
 from training.recipe import RECIPES, Recipe
@@ -80,6 +80,14 @@ class Training:
         # On a CPU compiling takes a minute and the compiled step is a quarter slower (measured, torch 2.15).
         self.forward: Callable[[Tensor], Tensor] = torch.compile(self.model) if on.type == "cuda" else self.model
 
+    def start_with(self, classifier: Classifier) -> None:
+        """Raises TrainingError where it is of another network."""
+        try:
+            self.model.load_state_dict(classifier.state_dict())
+        except RuntimeError as error:
+            raise TrainingError(f"{self.recipe.start_from} is no run of {self.recipe.network}") from error
+        self.averaged.module.load_state_dict(classifier.state_dict())
+
     @property
     def epoch(self) -> int:
         """How many epochs are finished."""
@@ -112,7 +120,15 @@ class Training:
 
 
 def training_images(recipe: Recipe, dataset: data.Dataset) -> data.Split:
-    """Those of the data set, and the synthesised ones that the recipe asks for."""
+    """Those of the data set, and the synthesised ones that the recipe asks for.
+
+    Raises TrainingError where it asks for digits and the classes of the data set are others.
+    """
+    if (recipe.written_digits or recipe.not_digits) and dataset.labels != data.DIGIT_LABELS:
+        raise TrainingError(
+            f"written_digits is {recipe.written_digits} and not_digits {recipe.not_digits}, but {recipe.data} holds "
+            "no digits: set both to 0"
+        )
     images = dataset.train
     if recipe.written_digits:
         images = images + synthesis.digits(recipe.written_digits, recipe.seed)
@@ -252,6 +268,9 @@ def begin(name: str, arguments: NewRun) -> None:
     run_folder.refuse_to_overwrite(folder)
     with readable_failures(folder):
         training = prepare(arguments.recipe, arguments.place)
+        if arguments.recipe.start_from:
+            start = load_classifier(Path(arguments.recipe.start_from), training.labels, training.device)
+            training.start_with(start)
         run_folder.create(folder, arguments.recipe, hardware.environment(training.device))
         train(training, folder)
 

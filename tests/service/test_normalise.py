@@ -214,9 +214,8 @@ def test_a_digit_beside_a_small_one_or_a_tall_line_is_read(digits: Digits) -> No
 
 def test_a_page_of_text_is_refused() -> None:
     page = Image.new("L", (300, 300), 230)
-    ImageDraw.Draw(page).multiline_text(
-        (8, 5), "\n".join(["the quick brown fox jumps over 13 lazy dogs"] * 20), fill=30
-    )
+    text = "\n".join(["the quick brown fox jumps over 13 lazy dogs"] * 20)
+    ImageDraw.Draw(page).multiline_text((8, 5), text, fill=30)
     assert reason_of(page).split(":")[0] in ("not a digit", "several digits")
 
 

@@ -90,5 +90,5 @@ def test_a_file_that_is_no_picture_is_named(server: str, tmp_path: Path) -> None
 def test_a_service_that_is_not_there_is_named(tmp_path: Path) -> None:
     write_labels(tmp_path, [("a.png", "1")])
     (tmp_path / "a.png").write_bytes(b"")
-    with pytest.raises(TrainingError, match="http://127.0.0.1:9 does not answer as a numeral service does"):
+    with pytest.raises(TrainingError, match=r"http://127\.0\.0\.1:9 does not answer as a numeral service does"):
         uploads.ask(uploads.find(tmp_path), "http://127.0.0.1:9", None)
