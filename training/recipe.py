@@ -60,5 +60,13 @@ RECIPES = {
         written_digits=6_000,
         not_digits=8_000,
     ),
-    "sample": Recipe(network="googlenet", data="sample", epochs=12, batch_size=64, learning_rate=0.03),
+    "sample": Recipe(
+        network="googlenet",
+        data="sample",
+        epochs=12,
+        batch_size=64,
+        learning_rate=0.03,
+        written_digits=500,
+        not_digits=500,
+    ),
 }

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from torch import nn
@@ -38,7 +39,7 @@ def metadata_of(folder: Path) -> dict[str, Any]:
 def test_the_service_loads_what_was_exported(exported: Path) -> None:
     loaded = artefact.load(exported)
     assert loaded.labels == tuple("0123456789")
-    assert {path.name for path in exported.iterdir()} == {"model.onnx", "model.pt", "metadata.json"}
+    assert {path.name for path in exported.iterdir()} == {"model.onnx", "model.int8.onnx", "model.pt", "metadata.json"}
 
 
 def test_metadata_says_what_was_measured(run: Path, exported: Path) -> None:
@@ -70,6 +71,30 @@ def test_a_network_that_differs_is_found(run: Path, exported: Path) -> None:
         parity.prove(classifier, temperature, exported, images)
 
 
+def test_int8_answers_as_fp32_does_and_says_how_often(exported: Path) -> None:
+    figures = metadata_of(exported)["int8"]
+    assert figures["images"] == 500
+    assert figures["agreement"] >= parity.INT8_AGREEMENT
+    assert figures["accuracy_lost"] == pytest.approx(metadata_of(exported)["test"]["accuracy"] - figures["accuracy"])
+    assert (exported / "model.int8.onnx").stat().st_size < 0.35 * (exported / "model.onnx").stat().st_size
+    kinds = {node.op_type for node in onnx.load(exported / "model.int8.onnx").graph.node}
+    assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
+
+
+def test_an_int8_that_answers_otherwise_is_not_exported(
+    run: Path, exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parity, "INT8_AGREEMENT", 1.01)
+    with pytest.raises(SystemExit, match=r"int8 agrees with fp32 on \d+\.\d+% of 500 images; needed: 101.0%"):
+        export.main([str(run), str(exported)])
+
+
+def test_the_threshold_keeps_letters_out(exported: Path) -> None:
+    calibration = metadata_of(exported)["calibration"]
+    assert calibration["false_accept_rate"] == pytest.approx(0.05, abs=0.005)
+    assert metadata_of(exported)["reject_threshold"] == calibration["reject_threshold"]
+
+
 def test_equal_logits_within_tolerance_but_another_answer_is_found() -> None:
     logits = np.array([[1.0, 1.0 + 5e-6]], np.float32)
     probabilities = np.array([[0.5, 0.5]], np.float32)
@@ -92,7 +117,7 @@ def test_an_export_that_fails_leaves_the_artefact_before_it(
 def test_an_artefact_is_replaced_whole(run: Path, exported: Path) -> None:
     (exported / "stray").write_text("of the artefact before")
     export.main([str(run), str(exported)])
-    assert {path.name for path in exported.iterdir()} == {"model.onnx", "model.pt", "metadata.json"}
+    assert {path.name for path in exported.iterdir()} == {"model.onnx", "model.int8.onnx", "model.pt", "metadata.json"}
     assert [path.name for path in exported.parent.iterdir()] == [exported.name]
 
 

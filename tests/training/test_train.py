@@ -102,3 +102,34 @@ def test_too_few_steps_for_a_schedule_are_an_error(tmp_path: Path) -> None:
 def test_a_checkpoint_of_other_classes_is_refused() -> None:
     with pytest.raises(TrainingError, match="the data has the classes a, c; the run has a, b"):
         check_labels({"labels": ["a", "b"]}, ("a", "c"))
+
+
+def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
+    base, next_run = tmp_path / "base", tmp_path / "next"
+    main([*SMALL, "--run", str(base)])
+    slow = ["--learning-rate", "1e-9", "--epochs", "2", "--ema-epochs", "0"]
+    main([*SMALL, *slow, "--start-from", str(base), "--run", str(next_run)])
+    expected, found = weights(base), weights(next_run)
+    for name in expected:
+        if name.endswith("weight"):
+            torch.testing.assert_close(found[name], expected[name], atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--start-from", "absent"], "absent is no run folder"),
+        (["--data", "folder:{folder}"], "written_digits is 500 and not_digits 500, but folder:.* holds no digits"),
+        (["--not-digits", "-1"], "not_digits is -1; it must be 0 or more"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_named(tmp_path: Path, arguments: list[str], said: str) -> None:
+    from PIL import Image
+
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for i in range(15):
+            Image.new("L", (28, 28), i).save(tmp_path / name / f"{i}.png")
+    given = [argument.format(folder=tmp_path) for argument in arguments]
+    with pytest.raises(SystemExit, match=said):
+        main([*SMALL, "--run", str(tmp_path / "run"), *given])
