@@ -27,6 +27,7 @@ class Answer(bentoml.IODescriptor):
     provider: str = Field(description="the execution provider that is active")
     batch_size: int = Field(description="images in the run of the network that this one was in; 0: in none")
     latency_ms: dict[str, float] = Field(description="read, decode, normalise, queue, inference and total")
+    note: str | None = Field(description="such as: only the first of several frames was read")
     file: str | None = Field(description="the file name that the client gave")
 
 

@@ -66,5 +66,14 @@ def load_pixels(image: Image.Image, at_least: int) -> None:
         raise broken(image.format or "image", error) from error
 
 
+def note_of(image: Image.Image) -> str | None:
+    """What the answer should say of the file: that only a part of it was looked at. To be asked last, it may seek."""
+    try:
+        several = bool(getattr(image, "is_animated", False))
+    except Exception:  # a plugin may raise anything on hostile content, and the first frame was fine
+        return None
+    return "only the first of several frames was read" if several else None
+
+
 def broken(name: str, reason: Exception | str) -> Problem:
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"the file starts as {name} but cannot be decoded: {reason}")

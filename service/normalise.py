@@ -182,7 +182,7 @@ def no_single_digit(shapes: Shapes, chosen: list[int]) -> str | None:
         beside = shapes.box(other)
         overlap = min(box.bottom, beside.bottom) - max(box.top, beside.top)
         apart = beside.left >= box.right - 1 or beside.right <= box.left + 1
-        if apart and 0.7 < beside.height / box.height < 1.4 and overlap > 0.5 * box.height:
+        if apart and 0.75 < beside.height / box.height < 1.25 and overlap > 0.5 * box.height:
             count += 1
     return f"several digits: {count} shapes of like size stand side by side; crop to one" if count > 1 else None
 

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from service import answer, metrics
 from service.admission import Admission
 from service.batcher import Answered, Batcher, Run
-from service.decode import load_pixels, open_image
+from service.decode import load_pixels, note_of, open_image
 from service.engine import Engine, available_cores
 from service.grey import WORKING_SIDE
 from service.latency import Latency, Window, of_request, server_timing
@@ -51,6 +51,7 @@ class Prepared:
 
     digit: NDArray[np.uint8] | None
     reason: str | None
+    note: str | None
     decode_seconds: float
     normalise_seconds: float
 
@@ -163,6 +164,7 @@ class Reader:
             "provider": self.engines[received.model].provider,
             "batch_size": piece.batch_size if piece else 0,
             "latency_ms": latency.as_json(),
+            "note": prepared.note,
             "file": upload.filename,
         }
 
@@ -199,6 +201,7 @@ def read_digit(image: Image.Image, open_seconds: float) -> Prepared:
     return Prepared(
         digit=normalised.digit,
         reason=normalised.reason,
+        note=note_of(image),
         decode_seconds=open_seconds + decoded - start,
         normalise_seconds=time.perf_counter() - decoded,
     )

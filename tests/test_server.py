@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 
 import httpx
@@ -63,6 +64,19 @@ def test_a_raw_body_is_read_whatever_its_content_type(
     response = client.post("/classify", content=png(digits.pick(5)), headers=headers)
     assert response.json()["digit"] == 5
     assert response.json()["file"] is None
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF", "WEBP", "PNG"])
+def test_of_several_frames_the_first_is_read_and_the_answer_says_so(
+    client: httpx.Client, digits: Digits, kind: str
+) -> None:
+    frames = [Image.fromarray(digits.pick(label)).resize((84, 84)) for label in (3, 8)]
+    for several in (True, False):
+        buffer = BytesIO()
+        frames[0].save(buffer, kind, save_all=several, append_images=frames[1:] if several else [])
+        answer = client.post("/classify", content=buffer.getvalue()).json()
+        assert answer["digit"] == 3
+        assert answer["note"] == ("only the first of several frames was read" if several else None)
 
 
 @pytest.mark.parametrize("field", ["image", "file", "anything at all", "Ziffer/ß"])

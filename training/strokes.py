@@ -30,6 +30,10 @@ WIDEST_PEN_OF_ONE = 9.0
 """A 1 has no hole to fill: scanned forms have some that are mere blocks."""
 
 
+RAGGED = 0.2
+"""Probability of edges like a saw."""
+
+
 def arc(centre: Point, radius: Point, start: float, stop: float, points: int = 12) -> list[Point]:
     """Along an ellipse, in degrees clockwise from three o'clock."""
     angles = np.radians(np.linspace(start, stop, points))
@@ -74,11 +78,19 @@ DIGITS: dict[int, list[Glyph]] = {
         [[(0.68, 1), (0.68, 0), (0.1, 0.6), (0.7, 0.6)]],
         [[(0.7, 0.1), (0.1, 0.55), (0.95, 0.55)], [(0.72, 0), (0.66, 1)]],
         [[(0.15, 0), (0.12, 0.5), (0.75, 0.5)], [(0.75, 0), (0.75, 1)]],
+        [[(0.6, 1), (0.6, 0), (0.15, 0.6), (0.8, 0.6)]],
+        [[(0.55, 1), (0.62, 0), (0.2, 0.52), (0.85, 0.5)]],
+        [[(0.62, 1), (0.62, 0.02), (0.3, 0.25), (0.18, 0.5), (0.25, 0.56), (0.92, 0.54)]],
+        [[(0.55, 0), (0.15, 0.55), (0.9, 0.5)], [(0.55, 0.02), (0.6, 1)]],
+        [[(0.62, 0.05), (0.2, 0.6), (0.8, 0.62)], [(0.6, 0), (0.52, 1)]],
     ],
     5: [
         [[(0.85, 0), (0.25, 0), (0.2, 0.42), *arc((0.42, 0.68), (0.42, 0.3), -120, 150)]],
         [[(0.25, 0.05), (0.2, 0.42), *arc((0.42, 0.68), (0.42, 0.3), -120, 150)], [(0.25, 0.02), (0.95, 0)]],
         [[(0.9, 0.02), (0.3, 0), (0.22, 0.45), *arc((0.4, 0.7), (0.4, 0.28), -110, 120)]],
+        [[(0.85, 0), (0.25, 0), (0.2, 0.42), *arc((0.45, 0.7), (0.4, 0.28), -120, 195)]],
+        [[(0.25, 0.05), (0.2, 0.45), *arc((0.45, 0.7), (0.4, 0.28), -130, 180)], [(0.2, 0.03), (0.98, 0)]],
+        [[(0.95, 0), (0.15, 0.02), (0.15, 0.45), (0.7, 0.42), (0.8, 0.7), (0.6, 1), (0.1, 0.95)]],
     ],
     6: [
         [[(0.7, 0), (0.3, 0.35), *arc((0.48, 0.7), (0.36, 0.29), -170, 200, 20)]],
@@ -91,6 +103,9 @@ DIGITS: dict[int, list[Glyph]] = {
         [[(0.05, 0), (0.9, 0), (0.4, 1)], [(0.25, 0.5), (0.9, 0.5)]],
         [[(0.05, 0.15), (0.08, 0), (0.9, 0), (0.35, 1)], [(0.2, 0.52), (0.85, 0.46)]],
         [[(0.05, 0.05), (0.85, 0), (0.55, 0.4), (0.4, 1)], [(0.25, 0.45), (0.85, 0.5)]],
+        [[(0.05, 0.05), (0.9, 0), (0.3, 1)], [(0.15, 0.6), (0.85, 0.38)]],
+        [[*arc((0.18, 0.12), (0.12, 0.1), 180, 400, 8), (0.95, 0.02), (0.4, 1)]],
+        [[*arc((0.18, 0.12), (0.12, 0.1), 180, 400, 8), (0.95, 0.02), (0.35, 1)], [(0.25, 0.55), (0.85, 0.45)]],
     ],
     8: [
         [[*arc((0.5, 0.25), (0.33, 0.25), 90, -270, 16), *arc((0.5, 0.75), (0.4, 0.25), -90, 270, 16)]],
@@ -107,6 +122,9 @@ DIGITS: dict[int, list[Glyph]] = {
         [[*arc((0.48, 0.28), (0.36, 0.28), -20, -360, 18), *arc((0.35, 0.6), (0.5, 0.4), 0, 130)]],
         [[*arc((0.45, 0.3), (0.36, 0.29), -30, -370, 18), (0.6, 1)]],
         [[*arc((0.45, 0.27), (0.37, 0.27), -10, -365, 18), *arc((0.42, 0.7), (0.41, 0.28), -20, 150)]],
+        [[*arc((0.45, 0.28), (0.36, 0.28), 130, 390, 18), (0.6, 1)]],
+        [[*arc((0.42, 0.27), (0.38, 0.26), 110, 375, 18), *arc((0.3, 0.5), (0.5, 0.5), 0, 85)]],
+        [[*arc((0.42, 0.27), (0.38, 0.26), 60, 375, 18), *arc((0.38, 0.7), (0.42, 0.28), -15, 160)]],
     ],
 }  # fmt: skip
 """Ways of writing each digit."""
@@ -146,7 +164,7 @@ def write(glyph: Glyph, rng: Generator, widest: float = WIDEST_PEN) -> Ink:
     pen = ImageDraw.Draw(canvas)
     width = max(1, round(rng.uniform(0.9, widest) * GLYPH / FULL_STROKE))
     slant, slope = rng.normal(0, 0.15), rng.normal(0, 0.05)
-    proportions = np.exp(rng.normal(0, 0.15, 2))
+    proportions = np.exp(rng.normal(0, 0.2, 2))
     hand = np.array([[proportions[0], slant], [slope, proportions[1]]]) * GLYPH / max(proportions)
     for stroke in glyph:
         points = np.asarray(stroke) + rng.normal(0, 0.025, (len(stroke), 2)) + rng.normal(0, 0.015, 2)
@@ -156,4 +174,12 @@ def write(glyph: Glyph, rng: Generator, widest: float = WIDEST_PEN) -> Ink:
         pen.line(placed, fill=255, width=width, joint="curve")
         for x, y in (placed[0], placed[-1]):
             pen.ellipse((x - width / 2, y - width / 2, x + width / 2, y + width / 2), fill=255)
-    return np.asarray(canvas, dtype=np.float32) / np.float32(255)
+    ink: Ink = np.asarray(canvas, dtype=np.float32) / np.float32(255)
+    return ragged(ink, rng) if rng.random() < RAGGED else ink
+
+
+def ragged(ink: Ink, rng: Generator) -> Ink:
+    """Each band of a few rows shifted by itself, as a feed scanner of one bit does."""
+    band, most = int(rng.integers(2, 6)), int(rng.integers(1, 5))
+    shifts = rng.integers(-most, most + 1, size=-(-len(ink) // band))
+    return np.stack([np.roll(row, shifts[i // band]) for i, row in enumerate(ink)])

@@ -15,6 +15,9 @@ from training import glyphs, strokes
 from training.data import NOT_A_DIGIT, Split
 from training.strokes import Ink
 
+COARSE = 0.3
+"""Probability that print is of few pixels."""
+
 Maker = Callable[[Generator], Ink]
 
 
@@ -72,7 +75,17 @@ def word(rng: Generator) -> str:
 
 def printed_text(text: str, rng: Generator, held_out: bool) -> Ink:
     fonts = glyphs.font_paths(held_out)
-    return glyphs.printed(text, fonts[rng.integers(len(fonts))])
+    ink = glyphs.printed(text, fonts[rng.integers(len(fonts))])
+    return coarse(ink, rng) if rng.random() < COARSE else ink
+
+
+def coarse(ink: Ink, rng: Generator) -> Ink:
+    """A few pixels high and one bit deep, as a cell cut out of a photographed page: holes of 4, 6 and 9 close."""
+    height = int(rng.integers(9, 20))
+    small = Image.fromarray(ink).resize((max(1, round(ink.shape[1] * height / ink.shape[0])), height))
+    bits: Ink = (np.asarray(small) > rng.uniform(0.25, 0.6)).astype(np.float32)
+    # Of a thin font nothing would be left.
+    return bits if bits.mean() > 0.8 * ink.mean() else ink
 
 
 def written_digit(label: int, rng: Generator) -> Ink:
