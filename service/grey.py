@@ -1,7 +1,6 @@
 """Any picture that Pillow has opened becomes one plane of grey levels, upright and of a bounded size."""
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +9,10 @@ from PIL import ExifTags, Image
 WORKING_SIDE = 128
 """Larger pictures are reduced to this or less first, to more than half of it."""
 
-LARGE_ONE_BIT = 64
+LARGE_ONE_BIT = 40
+
+OUTLIERS = (0.1, 99.9)
+"""Percentiles that become black and white in pictures of more than eight bits."""
 
 COLOURED = 1.3
 """A colour channel with so many times the spread of the luminance shows the ink better, as blue does yellow ink."""
@@ -21,14 +23,14 @@ Grey = NDArray[np.float32]
 
 def to_grey(image: Image.Image) -> Grey:
     """Without transparency, turned upright, and reduced to the working size. Only the first frame is looked at."""
-    if image.mode == "L":
-        grey = np.asarray(reduced(image), dtype=np.float32)
+    if image.mode.startswith("I") or image.mode == "F":
+        grey = full_range(np.asarray(reduced(image.convert("F"))))
+    elif image.has_transparency_data:
+        grey = on_opposite_ground(reduced(image.convert("LA" if image.mode == "La" else "RGBA").convert("RGBA")))
     elif image.mode == "1":
         grey = np.asarray(undithered(image.convert("L")), dtype=np.float32)
-    elif image.mode.startswith("I") or image.mode == "F":
-        grey = np.asarray(reduced(Image.fromarray(full_range(np.asarray(image)))), dtype=np.float32)
-    elif image.has_transparency_data:
-        grey = on_opposite_ground(reduced(image.convert("RGBA")))
+    elif image.mode == "L":
+        grey = np.asarray(reduced(image), dtype=np.float32)
     else:
         grey = clearest(np.asarray(reduced(image.convert("RGB")), dtype=np.float32))
     return upright(grey, image)
@@ -70,13 +72,15 @@ def upright(grey: Grey, image: Image.Image) -> Grey:
     return np.ascontiguousarray(np.rot90(mirrored, quarters))
 
 
-def full_range(values: NDArray[Any]) -> Grey:
-    """Sixteen bits and more, stretched to 0 to 255; what is no number is taken for the lowest."""
+def full_range(values: NDArray[np.float32]) -> Grey:
+    """Sixteen bits and more, stretched to 0 to 255 but for a few hot or dead pixels; no number is the lowest."""
     finite = np.isfinite(values)
     exact = np.where(finite, values, values[finite].min() if finite.any() else 0).astype(np.float64)
-    low, high = exact.min(), exact.max()
+    low, high = np.percentile(exact, OUTLIERS)
+    if not high / 2 > low / 2:
+        low, high = exact.min(), exact.max()
     share = (exact / 2 - low / 2) / (high / 2 - low / 2) if high / 2 > low / 2 else np.zeros_like(exact)
-    return (share * 255).astype(np.float32)
+    return (share.clip(0, 1) * 255).astype(np.float32)
 
 
 def on_opposite_ground(image: Image.Image) -> Grey:

@@ -14,7 +14,9 @@ FIT_SIDE = 32
 """The paper is fitted on every n-th pixel, so that about so many are looked at along a side."""
 
 FLAT_SHARE = 0.25
-"""Of all pixels have the very same level: the paper is no photograph, and its level is exact."""
+FLAT_PAPER = 0.8
+"""So many of all pixels have the very same level, and so many of the paper's are near it: a drawing or a scan, whose
+paper needs no fit. An overexposed photograph has the first and not the second."""
 
 MARGIN = 0.12
 """Share of the side that counts as the frame where box lines and a neighbour's strokes intrude."""
@@ -26,10 +28,20 @@ INK_THRESHOLD = 0.6
 def find_ink(grey: Grey) -> tuple[Grey, Mask]:
     """How far each pixel departs from the paper towards the ink, float32 [H, W], 0 and up; and where that is ink."""
     counts = np.bincount(grey.ravel().astype(np.uint8), minlength=256)
-    if int(counts.max()) >= FLAT_SHARE * grey.size:
+    if is_flat(counts):
         return ink_on_flat_paper(grey, counts)
     strength = ink_on_uneven_paper(grey)
     return strength, strength > INK_THRESHOLD * otsu(strength)
+
+
+def is_flat(counts: Counts) -> bool:
+    """counts: of the levels 0 to 255."""
+    level = int(counts.argmax())
+    if counts[level] < FLAT_SHARE * counts.sum():
+        return False
+    cut = cut_of(counts)
+    paper = counts[cut:] if level >= cut else counts[:cut]
+    return bool(counts[max(0, level - 3) : level + 4].sum() >= FLAT_PAPER * paper.sum())
 
 
 def ink_on_flat_paper(grey: Grey, counts: Counts) -> tuple[Grey, Mask]:
@@ -46,10 +58,10 @@ def ink_on_flat_paper(grey: Grey, counts: Counts) -> tuple[Grey, Mask]:
 
 
 def ink_on_uneven_paper(grey: Grey) -> Grey:
-    level = grey - fit_paper(grey, None, order=1)
+    level = grey - fit_paper(grey, None)
     dark = level < otsu(level)
     ink_is_dark = paper_is_light(dark)
-    paper = fit_paper(grey, ~dark if ink_is_dark else dark, order=2)
+    paper = fit_paper(grey, ~dark if ink_is_dark else dark)
     strength: Grey = np.maximum(paper - grey if ink_is_dark else grey - paper, 0)
     return strength
 
@@ -65,25 +77,22 @@ def paper_is_light(dark: Mask) -> bool:
     return bool(votes < 2)
 
 
-@functools.lru_cache(maxsize=256)
-def polynomials(height: int, width: int, order: int) -> Grey:
-    """float32 [H·W, 3 or 6]: 1, x, y and their products, over ±1."""
+@functools.lru_cache(maxsize=16)
+def polynomials(height: int, width: int) -> Grey:
+    """float32 [H·W, 6]: 1, x, y and their products, over ±1."""
     y, x = np.meshgrid(*(np.linspace(-1, 1, length, dtype=np.float32) for length in (height, width)), indexing="ij")
-    terms = [np.ones_like(x), x, y]
-    if order == 2:
-        terms += [x * x, x * y, y * y]
+    terms = [np.ones_like(x), x, y, x * x, x * y, y * y]
     return np.stack([term.ravel() for term in terms], axis=1)
 
 
-def fit_paper(grey: Grey, where: Mask | None, order: int) -> Grey:
-    """The least-squares plane (order 1) or quadric (order 2) through the pixels of `where`, all of them if None.
+def fit_paper(grey: Grey, where: Mask | None) -> Grey:
+    """The least-squares surface of second order through the pixels of `where`, all of them if None.
 
-    Fitted twice, the second time without the pixels that stand out from the first fit: a shadow across the paper is
-    not taken for ink.
+    Fitted again without the pixels that stand out from the first fit: ink, where it is not known yet, bends nothing.
     """
-    basis = polynomials(*grey.shape, order)
+    basis = polynomials(*grey.shape)
     step = max(1, max(grey.shape) // FIT_SIDE)
-    sampled = polynomials(*grey[::step, ::step].shape, order)
+    sampled = polynomials(*grey[::step, ::step].shape)
     levels = grey[::step, ::step].ravel()
     weights = np.ones_like(levels) if where is None else where[::step, ::step].ravel().astype(np.float32)
     coefficients = np.zeros(basis.shape[1], np.float32)

@@ -30,6 +30,10 @@ LEAST_CONTRAST = 12.0
 
 CONTRAST_TO_NOISE = 3.0
 
+LEAST_SIDE = 5
+LEAST_REDUCED = 9
+"""Pixels: of a picture; of a digit in one that had to be reduced, where there was more to see."""
+
 LINE_SHARE = 0.9
 LINE_THICKNESS = 0.08
 """A ruled line crosses so much of the picture, and is no thicker than this share of it."""
@@ -60,6 +64,8 @@ def normalise(image: Image.Image) -> Normalised:
     grey = to_grey(image)
     if is_canonical(grey):
         return Normalised(grey.astype(np.uint8))
+    if min(grey.shape) < LEAST_SIDE:
+        return Normalised(None, f"too small: {image.width}×{image.height} pixels; {LEAST_SIDE} a side are needed")
     strength, mask = find_ink(grey)
     if reason := unreadable(strength, mask):
         return Normalised(None, reason)
@@ -70,7 +76,7 @@ def normalise(image: Image.Image) -> Normalised:
     if reason := no_single_digit(shapes, chosen):
         return Normalised(None, reason)
     shape = shapes.mask(chosen)
-    if reason := too_intricate(shape):
+    if reason := too_intricate(shape) or too_small(shape, grey, image):
         return Normalised(None, reason)
     return Normalised(canonical(soft_ink(strength, shape)))
 
@@ -167,24 +173,40 @@ def parts_of_digit(shapes: Shapes) -> list[int]:
 
 
 def no_single_digit(shapes: Shapes, chosen: list[int]) -> str | None:
-    """Whether beside the chosen shape stands another of its kind: as tall, with as much ink, apart from it."""
+    """Whether beside, above or under the main shape stands another of its kind: as large, with as much ink."""
     if shapes.count == 1:
         return None
     height, width = shapes.whole.shape
     areas = shapes.areas()
     main = max(chosen, key=lambda shape: int(areas[shape]))
     box = shapes.box(main)
-    inside = shapes.areas_inside(Box(0, height, 1, width - 1))
-    count = 1
-    for other in np.flatnonzero((areas > 0.3 * areas[main]) & (inside > 0.6 * areas)).tolist():
-        if other == main:
-            continue
-        beside = shapes.box(other)
-        overlap = min(box.bottom, beside.bottom) - max(box.top, beside.top)
-        apart = beside.left >= box.right - 1 or beside.right <= box.left + 1
-        if apart and 0.75 < beside.height / box.height < 1.25 and overlap > 0.5 * box.height:
-            count += 1
-    return f"several digits: {count} shapes of like size stand side by side; crop to one" if count > 1 else None
+    inside = shapes.areas_inside(Box(1, height - 1, 1, width - 1))
+    likely = np.flatnonzero((areas > 0.3 * areas[main]) & (inside > 0.6 * areas)).tolist()
+    others = [other for other in likely if other != main and is_another(box, shapes.box(other))]
+    if not others:
+        return None
+    return f"several digits: {len(others) + 1} shapes of like size stand side by side; crop to one"
+
+
+def is_another(box: Box, other: Box) -> bool:
+    """A shape of like height, clearly apart, and no line: of a box or of ruled paper, longer than the digit is high."""
+    if other.width < LINE_THICKNESS * other.height * 2 and other.height > 1.15 * box.height:
+        return False
+    beside = other.left >= box.right - 1 or other.right <= box.left + 1
+    level = min(box.bottom, other.bottom) - max(box.top, other.top) > 0.5 * min(box.height, other.height)
+    gap = max(other.top - box.bottom, box.top - other.bottom)
+    stacked = gap > 0.1 * box.height and other.width > 0.3 * box.width
+    return 0.6 < other.height / box.height < 1.6 and ((beside and level) or stacked)
+
+
+def too_small(shape: Mask, grey: Grey, image: Image.Image) -> str | None:
+    """Whether reducing a large picture has left next to nothing of the digit in it."""
+    box = bounds(shape)
+    side = max(box.height, box.width)
+    if side >= LEAST_REDUCED or max(image.size) <= max(grey.shape):
+        return None
+    share = side / max(grey.shape)
+    return f"too small: the digit takes up {share:.0%} of the picture's side; crop closer to it"
 
 
 def too_intricate(shape: Mask) -> str | None:

@@ -19,7 +19,10 @@ ACCEPTED_SHARE = 0.995
 
 @dataclass(frozen=True)
 class Calibration:
-    """`false_accept_rate` is None where there were only images of a class to choose the threshold on."""
+    """The two shares are of images that nothing was fitted on.
+
+    `false_accept_rate` is None where there were only images of a class to choose the threshold on.
+    """
 
     temperature: float
     reject_threshold: float
@@ -29,20 +32,25 @@ class Calibration:
 
 
 def calibrate(logits: Tensor, labels: Tensor) -> Calibration:
-    """logits: float32 [N, classes]; labels: int64 [N], `NOT_A_DIGIT` among them or not."""
-    known = labels != NOT_A_DIGIT
-    temperature = fit_temperature(logits[known], labels[known])
-    sure = confidences(logits, temperature)
+    """Fits on every other image, and measures on the rest.
+
+    logits: float32 [N, classes]; labels: int64 [N] in a random order, `NOT_A_DIGIT` among them or not.
+    """
+    known = labels[::2] != NOT_A_DIGIT
+    temperature = fit_temperature(logits[::2][known], labels[::2][known])
+    sure = confidences(logits[::2], temperature)
     if known.all():
         threshold = torch.quantile(sure, 1 - ACCEPTED_SHARE).item()
     else:
         threshold = torch.quantile(sure[~known], 1 - FALSE_ACCEPT_RATE).item()
+    accepted = (confidences(logits[1::2], temperature) >= threshold).float()
+    strangers = labels[1::2] == NOT_A_DIGIT
     return Calibration(
         temperature=temperature,
         reject_threshold=threshold,
         images=len(labels),
-        accepted_share=(sure[known] >= threshold).float().mean().item(),
-        false_accept_rate=None if known.all() else (sure[~known] >= threshold).float().mean().item(),
+        accepted_share=accepted[~strangers].mean().item(),
+        false_accept_rate=accepted[strangers].mean().item() if strangers.any() else None,
     )
 
 

@@ -28,7 +28,7 @@ from training.evaluate import Accuracy, load_classifier, predict
 from training.graph import ServedGraph
 from training.networks import NETWORKS
 from training.parity import ATOL, BATCHES, RTOL, onnx_outputs, prove, prove_int8
-from training.quantise import quantise
+from training.quantise import CALIBRATION_IMAGES, quantise
 from training.recipe import Recipe
 
 SCHEMA_VERSION = 1
@@ -72,8 +72,14 @@ def as_json(measured: Accuracy) -> dict[str, Any]:
 
 
 def calibration_images(recipe: Recipe, dataset: data.Dataset) -> data.Split:
-    """What temperature and threshold are fitted on: uploads where the network reads digits, else validation."""
+    """What temperature and threshold are fitted on: uploads for a network that knows what is no digit, or validation."""
     return upload_like.make(dataset) if recipe.not_digits else dataset.validation
+
+
+def quantisation_images(held_out: data.Split, dataset: data.Dataset) -> Tensor:
+    """Half training images as they are, half what calibration sees, so that neither kind leaves the range."""
+    half = CALIBRATION_IMAGES // 2
+    return torch.cat([dataset.train.images[:half], held_out.images[:half]])
 
 
 def write_artefact(run: Path, dataset: data.Dataset, folder: Path) -> None:
@@ -91,7 +97,7 @@ def write_artefact(run: Path, dataset: data.Dataset, folder: Path) -> None:
     parity = prove(classifier, calibration.temperature, folder, dataset.test.images)
     _, logits = onnx_outputs(folder / "model.onnx", dataset.test.images.numpy())
     test = accuracy(torch.from_numpy(logits), dataset.test.labels)
-    quantise(folder / "model.onnx", dataset.train.images, folder / "model.int8.onnx")
+    quantise(folder / "model.onnx", quantisation_images(held_out, dataset), folder / "model.int8.onnx")
     int8 = prove_int8(folder, dataset.test)
 
     contract = NETWORKS[recipe.network].contract

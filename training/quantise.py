@@ -1,6 +1,5 @@
 """The int8 artefact: static quantisation for CPUs with VNNI, activations unsigned, weights signed and per channel."""
 
-import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +23,7 @@ QUANTISED = ("Conv", "MatMul", "Gemm", "MaxPool", "Concat", "AveragePool", "Glob
 """Scaling before and softmax after the network stay in float32."""
 
 
-class Digits(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime.quantization has no types
+class Batches(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime.quantization has no types
     def __init__(self, images: np.ndarray) -> None:
         chunks = np.array_split(images, max(1, len(images) // BATCH))
         self.batches: Iterator[dict[str, np.ndarray]] = iter({"images": chunk} for chunk in chunks)
@@ -34,15 +33,14 @@ class Digits(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime.quanti
 
 
 def quantise(model: Path, images: Tensor, target: Path) -> None:
-    """Ranges come from `images`, uint8 [N, S, S], as the network sees them in training."""
+    """The ranges of the activations come from the first of `images`, uint8 [N, S, S], which the network reads."""
     with tempfile.TemporaryDirectory() as temporary:
         prepared = Path(temporary) / "prepared.onnx"
         quant_pre_process(str(model), str(prepared), skip_symbolic_shape=True)
-        logging.getLogger().setLevel(logging.WARNING)  # the quantiser sets it lower and reports every tensor
         quantize_static(
             str(prepared),
             str(target),
-            Digits(images[:CALIBRATION_IMAGES].numpy()),
+            Batches(images[:CALIBRATION_IMAGES].numpy()),
             quant_format=QuantFormat.QDQ,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,

@@ -91,14 +91,17 @@ def test_all_eight_exif_orientations_are_undone(digits: Digits, orientation: int
     assert np.array_equal(to_grey(stored), to_grey(upright))
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "I;16", "I", "F"])
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "P", "RGB", "RGBA", "LA", "La", "PA", "CMYK", "YCbCr", "HSV", "I;16", "I", "F"]
+)
 def test_every_mode_is_read(digits: Digits, mode: str) -> None:
     page = on_paper(digits.pick(3))
     if mode in ("I;16", "I", "F"):
         image = Image.fromarray(page.astype({"I;16": np.uint16, "I": np.int32, "F": np.float32}[mode]) * 200)
         assert image.mode == mode
     else:
-        image = Image.fromarray(page).convert(mode)
+        image = Image.fromarray(page).convert("LA" if mode == "La" else "RGB" if mode == "HSV" else "L").convert(mode)
+    assert image.mode == mode
     assert read(image) == 3
 
 
@@ -121,13 +124,46 @@ def test_a_speck_of_dirt_is_left_out(digits: Digits) -> None:
     assert read(Image.fromarray(page)) == 6
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 40), (3, 2), (28, 28), (500, 300)])
+@pytest.mark.parametrize("size", [(5, 5), (5, 40), (28, 28), (500, 300)])
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_a_blank_image_of_any_size_is_refused(size: tuple[int, int], level: int) -> None:
     normalised = n.normalise(Image.new("L", size, level))
     assert normalised.digit is None
     assert normalised.reason is not None
     assert normalised.reason.startswith("blank: ")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (3, 2)])
+def test_a_picture_of_next_to_no_pixels_is_refused(size: tuple[int, int]) -> None:
+    pixels = np.full(size[::-1], 255, np.uint8)
+    pixels.flat[: pixels.size // 2] = 0
+    assert reason_of(Image.fromarray(pixels)) == f"too small: {size[0]}×{size[1]} pixels; 5 a side are needed"
+
+
+def test_a_digit_lost_in_a_large_picture_is_refused(digits: Digits) -> None:
+    page = on_paper(digits.pick(6), size=1200, offset=(500, 500))
+    assert reason_of(Image.fromarray(page)).startswith("too small: the digit takes up 4% of the picture's side")
+
+
+@pytest.mark.parametrize("darkening", [0.2, 0.4, 0.6])
+def test_corners_darkened_by_the_lens_are_no_ink(digits: Digits, darkening: float) -> None:
+    y, x = np.mgrid[-1:1:120j, -1:1:120j]
+    for label in range(10):
+        page = on_paper(digits.pick(label)) * (1 - darkening * (x * x + y * y) / 2)
+        assert read(Image.fromarray(page.astype(np.uint8))) == label
+
+
+def test_an_overexposed_half_is_no_sign_of_a_drawing(digits: Digits) -> None:
+    light = np.linspace(150, 0, 120)[None, :]
+    for label in range(10):
+        page = np.clip(on_paper(digits.pick(label)).astype(np.float64) + light, 0, 255)
+        assert read(Image.fromarray(page.astype(np.uint8))) == label
+
+
+def test_a_hot_pixel_in_sixteen_bits_hides_nothing(digits: Digits) -> None:
+    page = on_paper(digits.pick(3)).astype(np.uint16) * 20
+    page[5, 5] = 65535
+    assert read(Image.fromarray(page)) == 3
 
 
 def test_paper_with_noise_alone_is_blank() -> None:
@@ -200,8 +236,9 @@ def reason_of(image: Image.Image) -> str:
 
 
 @pytest.mark.parametrize("labels", [(1, 7), (2, 0), (4, 4), (8, 3)])
-def test_several_digits_are_refused(labels: tuple[int, int]) -> None:
-    page = page_of([(labels[0], 30, 40), (labels[1], 32, 100)])
+@pytest.mark.parametrize("place", [(32, 100), (120, 40), (120, 110)])
+def test_several_digits_are_refused(labels: tuple[int, int], place: tuple[int, int]) -> None:
+    page = page_of([(labels[0], 30, 40), (labels[1], *place)], size=(200, 200))
     assert reason_of(page).startswith("several digits: ")
 
 
@@ -219,13 +256,13 @@ def test_a_page_of_text_is_refused() -> None:
     assert reason_of(page).split(":")[0] in ("not a digit", "several digits")
 
 
-@pytest.mark.parametrize("side", [8, 28, 64, 200, 600])
+@pytest.mark.parametrize("side", [16, 28, 64, 200, 600])
 @pytest.mark.parametrize("seed", range(5))
 def test_white_noise_is_refused(side: int, seed: int) -> None:
     noise = np.random.default_rng(seed).integers(0, 256, (side, side), np.uint8)
     normalised = n.normalise(Image.fromarray(noise))
-    # On 8×8 pixels noise can be a stroke; the network's confidence is what refuses it.
-    assert normalised.digit is None or side == 8
+    if normalised.digit is not None:  # on few pixels noise can be strokes; then the network is not sure
+        assert ENGINE.run(normalised.digit[None])[0].max() < ENGINE.artefact.reject_threshold
 
 
 def test_what_is_too_faint_says_by_how_much(digits: Digits) -> None:

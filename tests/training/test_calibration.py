@@ -17,20 +17,24 @@ def test_the_temperature_that_made_the_labels_is_found(temperature: float) -> No
 
 
 def test_without_strangers_the_threshold_accepts_the_share_it_says() -> None:
-    logits = torch.randn(4000, 10, generator=Generator().manual_seed(0))
-    calibration = calibrate(logits, torch.arange(4000) % 10)
+    logits = torch.randn(20_000, 10, generator=Generator().manual_seed(0))
+    calibration = calibrate(logits, torch.randint(10, (20_000,), generator=Generator().manual_seed(1)))
     accepted = (confidences(logits, calibration.temperature) >= calibration.reject_threshold).float().mean()
-    assert accepted == pytest.approx(0.995, abs=0.001)
-    assert calibration.accepted_share == pytest.approx(0.995, abs=0.001)
+    assert accepted == pytest.approx(0.995, abs=0.002)
+    assert calibration.accepted_share == pytest.approx(0.995, abs=0.003)
     assert calibration.false_accept_rate is None
 
 
 def test_with_strangers_the_threshold_keeps_all_but_a_stated_share_of_them_out() -> None:
     generator = Generator().manual_seed(0)
-    labels = torch.arange(4000) % 10
-    digits = torch.randn(4000, 10, generator=generator) + 6 * torch.eye(10)[labels]
-    strangers = torch.randn(2000, 10, generator=generator)
-    calibration = calibrate(torch.cat([digits, strangers]), torch.cat([labels, torch.full((2000,), NOT_A_DIGIT)]))
-    assert calibration.false_accept_rate == pytest.approx(0.05, abs=0.002)
-    assert calibration.accepted_share > 0.95
-    assert calibration.temperature == fit_temperature(digits, labels)
+    labels = torch.randint(-5, 10, (12_000,), generator=generator).clamp(min=NOT_A_DIGIT)
+    known = labels != NOT_A_DIGIT
+    logits = torch.randn(12_000, 10, generator=generator) + 6 * torch.eye(10)[labels.clamp(min=0)] * known[:, None]
+    calibration = calibrate(logits, labels)
+    # Measured on the half that nothing was fitted on.
+    assert calibration.false_accept_rate == pytest.approx(0.05, abs=0.02)
+    assert calibration.false_accept_rate != pytest.approx(0.05, abs=1e-4)
+    assert calibration.accepted_share is not None
+    assert calibration.accepted_share > 0.9
+    other = calibrate(logits[known], labels[known])
+    assert other.temperature == pytest.approx(calibration.temperature, rel=0.1)
