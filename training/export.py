@@ -72,7 +72,7 @@ def as_json(measured: Accuracy) -> dict[str, Any]:
 
 
 def calibration_images(recipe: Recipe, dataset: data.Dataset) -> data.Split:
-    """What temperature and threshold are fitted on: uploads for a network that knows what is no digit, or validation."""
+    """What temperature and threshold are fitted on: uploads where the network learned what is no digit."""
     return upload_like.make(dataset) if recipe.not_digits else dataset.validation
 
 

@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from service.grey import to_grey
 from training import plots
 from training.confidence import auroc, expected_calibration_error
-from training.data import DIGIT_LABELS, NOT_A_DIGIT, read_grey
+from training.data import DIGIT_LABELS, NOT_A_DIGIT
 from training.errors import TrainingError
 from training.evaluate import Accuracy
 
 LABELS_FILE = "labels.csv"
 FILES_A_REQUEST = 64
+BYTES_A_REQUEST = 4_000_000
 WORST = 80
 
 
@@ -56,6 +58,8 @@ def find(root: Path) -> list[Labelled]:
         raise TrainingError(f"{root} is no folder")
     folders = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
     found = [labelled for folder in folders for labelled in in_folder(folder)]
+    if missing := [labelled.path for labelled in found if not labelled.path.is_file()]:
+        raise TrainingError(f"{missing[0]} is listed in {LABELS_FILE} and is not there ({len(missing)} in all)")
     if not found:
         raise TrainingError(
             f"{root} holds no labelled pictures: no {LABELS_FILE} (filename,label), and no folders named 0 to 9 or -1"
@@ -89,13 +93,26 @@ def ask(pictures: Sequence[Labelled], url: str, model: str | None) -> list[Read]
     answers: list[Read] = []
     try:
         with httpx.Client(base_url=url, timeout=120) as client:
-            for start in range(0, len(pictures), FILES_A_REQUEST):
-                some = pictures[start : start + FILES_A_REQUEST]
+            for some in requests_of(pictures):
                 pairs = zip(some, answers_to(client, some, model), strict=True)
                 answers += [as_read(labelled, answer) for labelled, answer in pairs]
-    except (httpx.HTTPError, OSError) as error:
+    except (httpx.HTTPError, ValueError) as error:  # ValueError: the body is no JSON
         raise TrainingError(f"{url} does not answer as a numeral service does: {error}") from error
     return answers
+
+
+def requests_of(pictures: Sequence[Labelled]) -> Iterator[list[Labelled]]:
+    """In order, as many in each as a service takes by default."""
+    some: list[Labelled] = []
+    size = 0
+    for labelled in pictures:
+        size += labelled.path.stat().st_size
+        if some and (len(some) == FILES_A_REQUEST or size > BYTES_A_REQUEST):
+            yield some
+            some, size = [], labelled.path.stat().st_size
+        some.append(labelled)
+    if some:
+        yield some
 
 
 def answers_to(client: httpx.Client, pictures: Sequence[Labelled], model: str | None) -> list[dict[str, Any]]:
@@ -139,11 +156,13 @@ def line_of(source: str, answers: Sequence[Read]) -> str:
     if digits:
         accepted = [answer for answer in digits if answer.accepted]
         right = np.array([answer.right for answer in digits])
+        read = np.array([answer.digit is not None for answer in digits])
         parts.append(f"accuracy {Accuracy(int(right.sum()), len(digits))}")
         parts.append(f"accepted {len(accepted) / len(digits):.2%}")
         if accepted:
             parts.append(f"of these right {np.mean([answer.right for answer in accepted]):.2%}")
-        parts.append(f"ECE {expected_calibration_error(confidences(digits), right):.2%}")
+        if read.any():
+            parts.append(f"ECE of those read {expected_calibration_error(confidences(digits)[read], right[read]):.2%}")
     if others:
         parts.append(f"{len(others)} no digits, accepted {np.mean([answer.accepted for answer in others]):.2%}")
     reasons = Counter((answer.reason or "").split(":")[0] for answer in answers if not answer.accepted)
@@ -156,8 +175,9 @@ def save_pictures(answers: Sequence[Read], folder: Path) -> None:
     """`confusion.png` of the digits that were read, and `mistakes.png`, the surest first."""
     folder.mkdir(parents=True, exist_ok=True)
     read = [(answer.of.label, answer.digit) for answer in answers if answer.of.label >= 0 and answer.digit is not None]
-    labels, digits = (torch.tensor(column) for column in zip(*read, strict=True)) if read else (Tensor(), Tensor())
-    plots.save_confusion(labels, digits, DIGIT_LABELS, folder / "confusion.png")
+    if read:
+        labels, digits = (torch.tensor(column) for column in zip(*read, strict=True))
+        plots.save_confusion(labels, digits, DIGIT_LABELS, folder / "confusion.png")
     mistakes = [answer for answer in answers if is_mistake(answer)]
     mistakes = sorted(mistakes, key=lambda answer: -answer.confidence)[:WORST]
     images = torch.from_numpy(np.stack([thumbnail(answer.of.path) for answer in mistakes])) if mistakes else Tensor()
@@ -175,12 +195,7 @@ def title(answer: Read) -> str:
 
 
 def thumbnail(path: Path) -> np.ndarray:
-    """uint8 [56, 56]."""
+    """uint8 [56, 56], as the service sees it: upright, on paper where it was transparent."""
     with Image.open(path) as image:
-        return read_grey(path, 56) if not image.has_transparency_data else flattened(image)
-
-
-def flattened(image: Image.Image) -> np.ndarray:
-    page = Image.new("RGBA", image.size, "white")
-    page.alpha_composite(image.convert("RGBA"))
-    return np.asarray(page.convert("L").resize((56, 56), Image.Resampling.BILINEAR))
+        grey = to_grey(image).astype(np.uint8)
+    return np.asarray(Image.fromarray(grey).resize((56, 56), Image.Resampling.BILINEAR))

@@ -29,12 +29,12 @@ def test_with_strangers_the_threshold_keeps_all_but_a_stated_share_of_them_out()
     generator = Generator().manual_seed(0)
     labels = torch.randint(-5, 10, (12_000,), generator=generator).clamp(min=NOT_A_DIGIT)
     known = labels != NOT_A_DIGIT
-    logits = torch.randn(12_000, 10, generator=generator) + 6 * torch.eye(10)[labels.clamp(min=0)] * known[:, None]
+    logits = torch.randn(12_000, 10, generator=generator) + 5 * torch.eye(10)[labels.clamp(min=0)] * known[:, None]
     calibration = calibrate(logits, labels)
     # Measured on the half that nothing was fitted on.
     assert calibration.false_accept_rate == pytest.approx(0.05, abs=0.02)
     assert calibration.false_accept_rate != pytest.approx(0.05, abs=1e-4)
     assert calibration.accepted_share is not None
-    assert calibration.accepted_share > 0.9
+    assert calibration.accepted_share > 0.6
     other = calibrate(logits[known], labels[known])
     assert other.temperature == pytest.approx(calibration.temperature, rel=0.1)

@@ -60,7 +60,7 @@ def test_the_report_counts_what_was_right_accepted_and_sure() -> None:
     others = [read(-1, 5, 0.95), *[read(-1, 5, 0.2, accepted=False, reason="unsure: low")] * 3]
     report = uploads.report(digits + others)
     assert "accuracy 80.00% (8 of 10;" in report
-    assert "accepted 90.00%; of these right 88.89%; ECE 9.00%" in report
+    assert "accepted 90.00%; of these right 88.89%; ECE of those read 10.00%" in report
     assert "4 no digits, accepted 25.00%; refused as unsure 3, blank 1" in report
     assert "AUROC digit against no digit: 0.8750" in report
 
@@ -85,6 +85,31 @@ def test_a_file_that_is_no_picture_is_named(server: str, tmp_path: Path) -> None
     (tmp_path / "broken.png").write_bytes(b"no picture")
     with pytest.raises(TrainingError, match=r"broken\.png was answered with an error: .*no image"):
         uploads.ask(uploads.find(tmp_path), server, None)
+
+
+def test_a_listed_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    write_labels(tmp_path, [("lost.png", "1")])
+    with pytest.raises(TrainingError, match=r"lost\.png is listed in labels\.csv and is not there \(1 in all\)"):
+        uploads.find(tmp_path)
+
+
+def test_large_files_go_in_several_requests(tmp_path: Path) -> None:
+    sizes = [3_000_000, 900_000, 200_000, 5_000_000, 10]
+    for i, size in enumerate(sizes):
+        (tmp_path / f"{i}.png").write_bytes(bytes(size))
+    pictures = [Labelled("source", tmp_path / f"{i}.png", 0) for i in range(len(sizes))]
+    sent = [[int(labelled.path.stem) for labelled in some] for some in uploads.requests_of(pictures)]
+    assert sent == [[0, 1], [2], [3], [4]]
+
+
+def test_pictures_are_saved_where_nothing_was_read(digits: Digits, tmp_path: Path) -> None:
+    save(digits, 2, tmp_path / "a.png")
+    refused = Read(Labelled("source", tmp_path / "a.png", 2), None, 0.0, False, "blank: nothing")
+    uploads.save_pictures([refused], tmp_path / "out")
+    assert (tmp_path / "out/mistakes.png").exists()
+    assert uploads.report([refused]) == (
+        "source: accuracy 0.00% (0 of 1; 95 % interval 0.00% to 79.35%); accepted 0.00%; refused as blank 1"
+    )
 
 
 def test_a_service_that_is_not_there_is_named(tmp_path: Path) -> None:
