@@ -21,13 +21,12 @@ from tqdm import tqdm
 
 from service.normalise import normalise
 from training import data, train, upload_like, uploads
-from training.augment import Augmentation
 from training.calibration import confidences
 from training.confidence import auroc
 from training.evaluate import predict
 from training.recipe import RECIPES, Recipe
 
-FULL = Augmentation()
+FULL = RECIPES["googlenet"].augmentation
 WITHOUT_AFFINE = replace(FULL, degrees=0, scale=0, shear=0, shift=0)
 
 
@@ -71,7 +70,7 @@ def accuracy(logits: torch.Tensor, labels: torch.Tensor) -> float:
 
 
 def read_uploads(root: Path) -> dict[str, data.Split]:
-    """What the normaliser makes of each source; what it refuses is an image without ink."""
+    """What the normaliser makes of each source; what it refuses is a blank image, and so no answer to count on."""
     sources: dict[str, list[tuple[np.ndarray, int]]] = {}
     for labelled in uploads.find(root):
         with Image.open(labelled.path) as picture:
@@ -104,9 +103,14 @@ def measure(recipe: Recipe, dataset: data.Dataset, held_out: dict[str, data.Spli
     return figures
 
 
-def finished(log: Path) -> dict[tuple[str, int], dict[str, float]]:
-    lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-    return {(line["variant"], line["seed"]): line["figures"] for line in lines}
+def finished(arguments: Arguments) -> dict[tuple[str, int], dict[str, float]]:
+    """Of runs on as many images and epochs, judged on the same uploads."""
+    lines = [json.loads(line) for line in arguments.log.read_text().splitlines()] if arguments.log.exists() else []
+    return {(line["variant"], line["seed"]): line["figures"] for line in lines if line["setting"] == setting(arguments)}
+
+
+def setting(arguments: Arguments) -> list[Any]:
+    return [arguments.images, arguments.epochs, str(arguments.uploads)]
 
 
 def runs(arguments: Arguments) -> Iterator[dict[str, Any]]:
@@ -115,23 +119,19 @@ def runs(arguments: Arguments) -> Iterator[dict[str, Any]]:
     held_out = {"MNIST validation": dataset.validation, "photographed": upload_like.make(whole)}
     if arguments.uploads:
         held_out |= read_uploads(arguments.uploads)
-    done = finished(arguments.log)
+    done = finished(arguments)
     for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
         for variant, recipe in variants(arguments).items():
             if (variant, seed) not in done:
                 figures = measure(replace(recipe, seed=seed), dataset, held_out)
-                yield {
-                    "variant": variant,
-                    "seed": seed,
-                    "figures": figures,
-                    "recipe": asdict(replace(recipe, seed=seed)),
-                }
+                line = {"variant": variant, "seed": seed, "setting": setting(arguments), "figures": figures}
+                yield {**line, "recipe": asdict(seeded)}
 
 
-def table(log: Path) -> str:
+def table(arguments: Arguments) -> str:
     """Markdown: mean ± standard deviation over the seeds."""
     by_variant: dict[str, list[dict[str, float]]] = {}
-    for (variant, _), figures in finished(log).items():
+    for (variant, _), figures in finished(arguments).items():
         by_variant.setdefault(variant, []).append(figures)
     names = list(next(iter(by_variant.values()))[0])
     lines = [f"| | seeds | {' | '.join(names)} |", f"|---|---|{'---|' * len(names)}"]
@@ -153,7 +153,7 @@ def main() -> None:
         with arguments.log.open("a") as log:
             log.write(json.dumps(line) + "\n")
         print(line["variant"], line["seed"], {name: round(value, 4) for name, value in line["figures"].items()})
-    print(table(arguments.log))
+    print(table(arguments))
 
 
 if __name__ == "__main__":
