@@ -123,7 +123,8 @@ def runs(arguments: Arguments) -> Iterator[dict[str, Any]]:
     for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
         for variant, recipe in variants(arguments).items():
             if (variant, seed) not in done:
-                figures = measure(replace(recipe, seed=seed), dataset, held_out)
+                seeded = replace(recipe, seed=seed)
+                figures = measure(seeded, dataset, held_out)
                 line = {"variant": variant, "seed": seed, "setting": setting(arguments), "figures": figures}
                 yield {**line, "recipe": asdict(seeded)}
 
