@@ -11,11 +11,13 @@ from io import BytesIO
 from pathlib import Path
 
 import httpx
+import numpy as np
 import tyro
 from PIL import Image
 from torch import Tensor
 
 from training import data
+from training.confidence import expected_calibration_error
 from training.errors import TrainingError
 from training.evaluate import Accuracy
 
@@ -34,18 +36,22 @@ def png(pixels: Tensor) -> bytes:
     return buffer.getvalue()
 
 
-def served(client: httpx.Client, model: str, split: data.Split) -> tuple[Accuracy, float]:
-    """The accuracy, and the share of answers that the service accepted."""
-    right = accepted = 0
+def served(client: httpx.Client, model: str, split: data.Split) -> tuple[Accuracy, float, float]:
+    """The accuracy, the share of answers that the service accepted, and the calibration error."""
+    right: list[bool] = []
+    confidences: list[float] = []
+    accepted = 0
     for start in range(0, len(split), FILES):
         files = [
             ("image", (f"{start + i}.png", png(image))) for i, image in enumerate(split.images[start : start + FILES])
         ]
         answers = client.post("/classify", params={"model": model}, files=files).raise_for_status().json()
         labels = split.labels[start : start + FILES].tolist()
-        right += sum(answer["digit"] == label for answer, label in zip(answers, labels, strict=True))
+        right += [answer["digit"] == label for answer, label in zip(answers, labels, strict=True)]
+        confidences += [answer["confidence"] for answer in answers]
         accepted += sum(answer["accepted"] for answer in answers)
-    return Accuracy(right, len(split)), accepted / len(split)
+    error = expected_calibration_error(np.array(confidences), np.array(right))
+    return Accuracy(sum(right), len(split)), accepted / len(split), error
 
 
 def main() -> None:
@@ -56,12 +62,13 @@ def main() -> None:
         sys.exit(f"error: {error}")
     with httpx.Client(base_url=arguments.url, timeout=120) as client:
         for name, model in client.get("/models").raise_for_status().json().items():
-            accuracy, accepted = served(client, name, split)
+            accuracy, accepted, error = served(client, name, split)
             low, high = accuracy.interval
-            print(f"{name} {model['sha256'][:12]} on {model['provider']}: {accuracy}, {accepted:.2%} accepted")
+            print(f"{name} {model['precision']} {model['sha256'][:12]} on {model['provider']}: {accuracy}, "
+                  f"{accepted:.2%} accepted, ECE {error:.2%}")  # fmt: skip
             print(json.dumps({"benchmark": "served_accuracy", "model": name, "sha256": model["sha256"],
                               "n": accuracy.count, "accuracy": accuracy.share, "interval_95": [low, high],
-                              "accepted": accepted}))  # fmt: skip
+                              "accepted": accepted, "ece": error, "precision": model["precision"]}))  # fmt: skip
 
 
 if __name__ == "__main__":
