@@ -15,7 +15,8 @@ def test_the_bento_holds_only_what_serving_needs(tmp_path: Path) -> None:
     files = {path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()}
     expected = {path.relative_to(ROOT).as_posix() for path in (ROOT / "service").glob("*.py")}
     for model in ("googlenet", "alexnet"):
-        expected |= {f"exported/{model}/model.onnx", f"exported/{model}/metadata.json"}
+        names = ("model.onnx", "model.int8.onnx", "metadata.json")
+        expected |= {f"exported/{model}/{name}" for name in names}
     expected |= {"service/page.html", "pyproject.toml", "README.md", "LICENSE", "bentofile.yaml"}
     assert files == expected
     requirements = (bento / "env/python/requirements.txt").read_text()
