@@ -37,6 +37,14 @@ def test_the_sample_is_read(model: str, digits: Digits) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
+def test_int8_answers_as_fp32_does(model: str) -> None:
+    """On the test split, when it was exported."""
+    figures = json.loads((ROOT / "exported" / model / "metadata.json").read_text())["int8"]
+    assert figures["agreement"] >= 0.999
+    assert abs(figures["accuracy_lost"]) <= 0.0005
+
+
+@pytest.mark.parametrize("model", MODELS)
 def test_the_threshold_is_a_confidence(model: str) -> None:
     assert 0.1 < load(ROOT / "exported" / model).reject_threshold < 1
 

@@ -21,8 +21,10 @@ BATCHES = (1, 3, 32)
 
 CHUNK = 500
 
-INT8_AGREEMENT = 0.99
-"""Share of images on which int8 must answer as fp32 does; the figure reached is in metadata.json."""
+INT8_AGREEMENT = 0.97
+"""Share of images on which int8 must answer as fp32 does, even of a hardly trained network, whose answers are close calls.
+
+The figure reached is in metadata.json; tests hold the shipped models to 99.9 %."""
 
 
 @dataclass(frozen=True)
