@@ -22,9 +22,10 @@ BATCHES = (1, 3, 32)
 CHUNK = 500
 
 INT8_AGREEMENT = 0.97
-"""Share of images on which int8 must answer as fp32 does, even of a hardly trained network, whose answers are close calls.
+"""Share of images on which int8 must answer as fp32 does; of a hardly trained network many answers are close calls.
 
-The figure reached is in metadata.json; tests hold the shipped models to 99.9 %."""
+The figure reached is in metadata.json; tests hold the shipped models to 99.9 %.
+"""
 
 
 @dataclass(frozen=True)
