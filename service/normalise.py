@@ -153,16 +153,14 @@ def without_bands(mask: Mask, full: Mask) -> Mask:
 
 def parts_of_digit(shapes: Shapes) -> list[int]:
     """The main shape and what belongs to it, without box lines, neighbours at the border and dirt."""
-    if not shapes.count:
+    height, width = shapes.whole.shape
+    rows, columns = max(1, round(height * MARGIN)), max(1, round(width * MARGIN))
+    if not shapes.whole[rows:-rows, columns:-columns].any():
         return []
     if shapes.count == 1:
         return [0]
-    height, width = shapes.whole.shape
-    rows, columns = max(1, round(height * MARGIN)), max(1, round(width * MARGIN))
     areas = shapes.areas()
     inside = shapes.areas_inside(Box(rows, height - rows, columns, width - columns))
-    if not inside.any():
-        return []
     central = shapes.areas_inside(Box(height // 4, height - height // 4, width // 4, width - width // 4))
     main = int((central if central.any() else inside).argmax())
     box = shapes.box(main)

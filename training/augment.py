@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Each image draws uniformly from ± these; all zero means no augmentation."""
+    """The first five: each image draws uniformly from ± these. All zero means no augmentation."""
 
     degrees: float = 12.0
     scale: float = 0.12
@@ -102,7 +102,7 @@ def grained(pixels: Tensor, probability: float, generator: Generator) -> Tensor:
 
 
 def remnants(pixels: Tensor, probability: float, generator: Generator) -> Tensor:
-    """A bit of a ruled line, a box or a dot laid near the border of some images."""
+    """A bit of a ruled line or of a box, down to a dot, laid near the border of some images."""
     count, side = len(pixels), pixels.shape[-1]
     draw = torch.rand(6, count, 1, 1, 1, generator=generator, device=pixels.device)
     along = torch.arange(side, device=pixels.device)

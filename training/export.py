@@ -1,8 +1,8 @@
 """Exports a finished run: `python -m training.export RUN exported/googlenet`.
 
-Writes `model.onnx`, `model.pt` (TorchScript) and `metadata.json` into a temporary folder, proves that both files
-answer as the trained network does on the test split, and only then renames the folder into place: an artefact that
-exists is one that agreed.
+Writes `model.onnx`, `model.int8.onnx`, `model.pt` (TorchScript) and `metadata.json` into a temporary folder, proves
+that they answer as the trained network does on the test split, and only then renames the folder into place: an
+artefact that exists is one that agreed.
 """
 
 import dataclasses
@@ -28,10 +28,11 @@ from training.evaluate import Accuracy, load_classifier, predict
 from training.graph import ServedGraph
 from training.networks import NETWORKS
 from training.parity import ATOL, BATCHES, RTOL, onnx_outputs, prove, prove_int8
-from training.quantise import CALIBRATION_IMAGES, quantise
+from training.quantise import quantise
 from training.recipe import Recipe
 
 SCHEMA_VERSION = 1
+RANGE_IMAGES = 500
 FILES = ("model.onnx", "model.int8.onnx", "model.pt")
 
 
@@ -78,8 +79,7 @@ def calibration_images(recipe: Recipe, dataset: data.Dataset) -> data.Split:
 
 def quantisation_images(held_out: data.Split, dataset: data.Dataset) -> Tensor:
     """Half training images as they are, half what calibration sees, so that neither kind leaves the range."""
-    half = CALIBRATION_IMAGES // 2
-    return torch.cat([dataset.train.images[:half], held_out.images[:half]])
+    return torch.cat([dataset.train.images[:RANGE_IMAGES], held_out.images[:RANGE_IMAGES]])
 
 
 def write_artefact(run: Path, dataset: data.Dataset, folder: Path) -> None:

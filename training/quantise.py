@@ -16,7 +16,6 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor
 
-CALIBRATION_IMAGES = 1_000
 BATCH = 100
 
 QUANTISED = ("Conv", "MatMul", "Gemm", "MaxPool", "Concat", "AveragePool", "GlobalAveragePool", "Relu", "Reshape")
@@ -33,14 +32,14 @@ class Batches(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime.quant
 
 
 def quantise(model: Path, images: Tensor, target: Path) -> None:
-    """The ranges of the activations come from the first of `images`, uint8 [N, S, S], which the network reads."""
+    """The ranges of the activations come from `images`, uint8 [N, S, S], which the network reads."""
     with tempfile.TemporaryDirectory() as temporary:
         prepared = Path(temporary) / "prepared.onnx"
         quant_pre_process(str(model), str(prepared), skip_symbolic_shape=True)
         quantize_static(
             str(prepared),
             str(target),
-            Batches(images[:CALIBRATION_IMAGES].numpy()),
+            Batches(images.numpy()),
             quant_format=QuantFormat.QDQ,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,

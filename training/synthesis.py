@@ -22,7 +22,7 @@ Maker = Callable[[Generator], Ink]
 
 
 def digits(count: int, seed: int, held_out: bool = False) -> Split:
-    """Half written with pen strokes, half printed. `held_out`: from other fonts and another random stream."""
+    """Six in ten written with pen strokes, the others printed. `held_out`: from other fonts and random numbers."""
     rng = np.random.default_rng([seed, 1, held_out])
     images: list[np.ndarray] = []
     labels: list[int] = []

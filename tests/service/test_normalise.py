@@ -118,6 +118,14 @@ def test_box_lines_at_the_border_are_left_out(digits: Digits) -> None:
     assert read(Image.fromarray(page)) == 8
 
 
+@pytest.mark.parametrize("line", [np.s_[2:5, 20:70], np.s_[20:90, 3:6], np.s_[-4:-1, 60:100]])
+def test_a_bit_of_a_line_at_the_border_alone_is_blank(line: tuple[slice, slice]) -> None:
+    page = np.full((120, 120), 200, np.uint8)
+    page[line] = 60
+    normalised = n.normalise(Image.fromarray(page))
+    assert normalised.reason == "blank: only lines or dirt at the border"
+
+
 def test_a_speck_of_dirt_is_left_out(digits: Digits) -> None:
     page = on_paper(digits.pick(6))
     page[100:103, 100:103] = 40
