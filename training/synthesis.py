@@ -83,7 +83,7 @@ def coarse(ink: Ink, rng: Generator) -> Ink:
     """A few pixels high and one bit deep, as a cell cut out of a photographed page: holes of 4, 6 and 9 close."""
     height = int(rng.integers(9, 20))
     small = Image.fromarray(ink).resize((max(1, round(ink.shape[1] * height / ink.shape[0])), height))
-    bits: Ink = (np.asarray(small) > rng.uniform(0.25, 0.6)).astype(np.float32)
+    bits: Ink = (np.asarray(small) > rng.uniform(0.15, 0.6)).astype(np.float32)
     # Of a thin font nothing would be left.
     return bits if bits.mean() > 0.8 * ink.mean() else ink
 

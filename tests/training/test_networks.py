@@ -41,7 +41,10 @@ def test_any_batch_of_canonical_images_gives_a_row_each(network: str) -> None:
 @pytest.mark.parametrize(
     ("network", "shapes"),
     [
-        ("googlenet", {0: (64, 14, 14), 4: (192, 4, 4), 6: (480, 4, 4), 12: (832, 2, 2), 15: (1024, 1, 1)}),
+        (
+            "googlenet",
+            {0: (64, 14, 14), 3: (192, 7, 7), 4: (256, 7, 7), 6: (480, 4, 4), 12: (832, 2, 2), 15: (1024, 1, 1)},
+        ),
         ("alexnet-lite", {0: (64, 55, 55), 2: (64, 27, 27), 3: (192, 27, 27), 5: (192, 13, 13), 6: (192, 5, 5)}),
     ],
 )

@@ -31,10 +31,8 @@ class InceptionSizes(NamedTuple):
         return self.c1 + self.c3 + self.c5 + self.pool_projection
 
 
-INCEPTION_3 = (
-    InceptionSizes(192, 64, 96, 128, 16, 32, 32),
-    InceptionSizes(256, 128, 128, 192, 32, 96, 64),
-)
+INCEPTION_3A = InceptionSizes(192, 64, 96, 128, 16, 32, 32)
+INCEPTION_3B = InceptionSizes(256, 128, 128, 192, 32, 96, 64)
 INCEPTION_4 = (
     InceptionSizes(480, 192, 96, 208, 16, 48, 64),
     InceptionSizes(512, 160, 112, 224, 24, 64, 64),
@@ -108,16 +106,21 @@ def halve() -> nn.MaxPool2d:
 
 
 class GoogLeNet(nn.Sequential):
-    """float32 [N, 1, 28, 28] → logits [N, classes]."""
+    """float32 [N, 1, 28, 28] → logits [N, classes].
+
+    The paper's first max-pool would leave 7×7 of 28×28 before anything has looked at the digit. It stands between
+    the blocks 3a and 3b here, so that the stem and 3a see twice the resolution; no parameter changes by that.
+    """
 
     def __init__(self, classes: int = 10) -> None:
         super().__init__(
             ConvBNReLU(1, 64, 7, stride=2),  # N x 64 x 14 x 14
-            halve(),  # N x 64 x 7 x 7
-            ConvBNReLU(64, 64, 1),  # N x 64 x 7 x 7
-            ConvBNReLU(64, 192, 3),  # N x 192 x 7 x 7
-            halve(),  # N x 192 x 4 x 4
-            *map(Inception, INCEPTION_3),  # N x 480 x 4 x 4
+            ConvBNReLU(64, 64, 1),  # N x 64 x 14 x 14
+            ConvBNReLU(64, 192, 3),  # N x 192 x 14 x 14
+            halve(),  # N x 192 x 7 x 7
+            Inception(INCEPTION_3A),  # N x 256 x 7 x 7
+            halve(),  # N x 256 x 4 x 4
+            Inception(INCEPTION_3B),  # N x 480 x 4 x 4
             halve(),  # N x 480 x 2 x 2
             *map(Inception, INCEPTION_4),  # N x 832 x 2 x 2
             halve(),  # N x 832 x 1 x 1
