@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import BaseModel, ValidationError
 
 from service.errors import StartError
-from service.settings import Precision
+
+Precision = Literal["fp32", "int8"]
 
 MODEL_FILES: dict[Precision, str] = {"fp32": "model.onnx", "int8": "model.int8.onnx"}
 

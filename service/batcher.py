@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answered:
     """probabilities: float32 [N, classes]; the seconds are of the batch these images were in."""
 
@@ -26,7 +26,7 @@ class Answered:
     inference_seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
     """Images that belong together, never more than one batch holds."""
 
@@ -36,37 +36,89 @@ class Job:
 
 
 class Batcher:
-    """`run` takes uint8 [N, H, W] in a thread of this batcher's own. Everything else happens in the event loop."""
+    """`run` takes uint8 [N, H, W]. All but `run` happens in the event loop that this is made in.
 
-    def __init__(self, run: Run, max_batch: int) -> None:
+    executor: runs the network elsewhere, so that the loop goes on reading meanwhile. Without one it runs in the loop,
+    which is faster where both would share a core: a way to a thread and back takes longer than a small network.
+    max_wait: seconds that an image may wait for a batch to fill, while nothing runs.
+    """
+
+    def __init__(self, run: Run, max_batch: int, executor: Executor | None = None, max_wait: float = 0) -> None:
         self._run = run
         self._max_batch = max_batch
+        self._max_wait = max_wait
+        self._executor = executor
+        self._loop = asyncio.get_running_loop()
         self._waiting: deque[Job] = deque()
-        self._arrived = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
-        self._worker = asyncio.create_task(self._work())
+        self._waiting_images = 0
+        self._busy = False
+        self._start: asyncio.Handle | None = None
+        """of the next batch"""
 
     async def submit(self, images: NDArray[np.uint8]) -> list[Answered]:
         """Answers in pieces of up to `max_batch` images, in order.
 
         A caller that is cancelled while it waits takes its images out of the queue.
         """
-        loop = asyncio.get_running_loop()
+        now = time.perf_counter()
+        if len(images) <= self._max_batch:
+            job = Job(images, self._loop.create_future(), now)
+            self._enqueue(job)
+            return [await job.future]
         pieces = [images[start : start + self._max_batch] for start in range(0, len(images), self._max_batch)]
-        jobs = [Job(piece, loop.create_future(), time.perf_counter()) for piece in pieces]
-        self._waiting.extend(jobs)
-        self._arrived.set()
+        jobs = [Job(piece, self._loop.create_future(), now) for piece in pieces]
+        for job in jobs:
+            self._enqueue(job)
         return list(await asyncio.gather(*(job.future for job in jobs)))
 
     def close(self) -> None:
-        self._worker.cancel()
-        self._thread.shutdown(wait=False)
+        if self._start:
+            self._start.cancel()
 
-    async def _work(self) -> None:
-        while True:
-            await self._arrived.wait()
-            if jobs := self._next_batch():
-                await self._infer(jobs)
+    def _enqueue(self, job: Job) -> None:
+        self._waiting.append(job)
+        self._waiting_images += len(job.images)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        """Not at once: what else the loop has read by now belongs into the same batch."""
+        if self._busy or not self._waiting:
+            return
+        if self._max_wait and self._waiting_images < self._max_batch:
+            self._start = self._start or self._loop.call_later(self._max_wait, self._begin)
+        elif self._max_wait or not self._start:
+            self.close()
+            self._start = self._loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        self._start = None
+        jobs = self._next_batch()
+        if not jobs:
+            return
+        started = time.perf_counter()
+        images = jobs[0].images if len(jobs) == 1 else np.concatenate([job.images for job in jobs])
+        if self._executor:
+            self._busy = True
+            future = self._executor.submit(self._run, images)
+            future.add_done_callback(
+                lambda done: self._loop.call_soon_threadsafe(self._finish_later, jobs, started, done)
+            )
+            return
+        try:
+            probabilities = self._run(images)
+        except Exception as error:  # whatever the network raises belongs to the callers, not to this loop
+            fail(jobs, error)
+        else:
+            answer(jobs, probabilities, started)
+        self._schedule()
+
+    def _finish_later(self, jobs: list[Job], started: float, done: "Future[NDArray[np.float32]]") -> None:
+        self._busy = False
+        if error := done.exception():
+            fail(jobs, error)
+        else:
+            answer(jobs, done.result(), started)
+        self._schedule()
 
     def _next_batch(self) -> list[Job]:
         """The oldest jobs that fit in one batch; those whose caller is gone are dropped."""
@@ -74,27 +126,24 @@ class Batcher:
         room = self._max_batch
         while self._waiting and len(self._waiting[0].images) <= room:
             job = self._waiting.popleft()
+            self._waiting_images -= len(job.images)
             if not job.future.done():
                 jobs.append(job)
                 room -= len(job.images)
-        if not self._waiting:
-            self._arrived.clear()
         return jobs
 
-    async def _infer(self, jobs: list[Job]) -> None:
-        started = time.perf_counter()
-        try:
-            images = np.concatenate([job.images for job in jobs])
-            probabilities = await asyncio.get_running_loop().run_in_executor(self._thread, self._run, images)
-        except Exception as error:  # whatever the network raises belongs to the callers, not to this loop
-            for job in jobs:
-                if not job.future.done():
-                    job.future.set_exception(error)
-            return
-        inference_seconds = time.perf_counter() - started
-        first = 0
-        for job in jobs:
-            rows = probabilities[first : first + len(job.images)]
-            first += len(job.images)
-            if not job.future.done():
-                job.future.set_result(Answered(rows, len(images), started - job.enqueued, inference_seconds))
+
+def answer(jobs: list[Job], probabilities: NDArray[np.float32], started: float) -> None:
+    inference_seconds = time.perf_counter() - started
+    first = 0
+    for job in jobs:
+        rows = probabilities[first : first + len(job.images)]
+        first += len(job.images)
+        if not job.future.done():
+            job.future.set_result(Answered(rows, len(probabilities), started - job.enqueued, inference_seconds))
+
+
+def fail(jobs: list[Job], error: BaseException) -> None:
+    for job in jobs:
+        if not job.future.done():
+            job.future.set_exception(error)

@@ -1,15 +1,19 @@
-"""The outermost layer: counts each request, and makes every error a problem, whoever wrote it.
+"""The outermost layer: counts each request, makes every error a problem, whoever wrote it, and answers /classify.
 
-BentoML and Starlette answer some errors themselves, as plain text or as a list of one object.
+BentoML and Starlette answer some errors themselves, as plain text or as a list of one object. Their way to an API
+(a schema built for each answer, signatures inspected for each call) takes longer than a small network, so uploads
+do not take it; the API is declared to BentoML for its documentation and its clients.
 """
 
 import time
 from http import HTTPStatus
 
 import orjson
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import metrics
+from service.pages import reader
 from service.problem import MEDIA_TYPE, Problem
 
 PATHS = frozenset(
@@ -29,11 +33,17 @@ class Boundary:
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        sender = ProblemSender(scope, send)
-        await self.app(scope, receive, sender)
+        if scope["path"] == "/classify" and scope["method"] == "POST":
+            response = await reader().classify(Request(scope, receive))
+            await response(scope, receive, send)
+            status = response.status_code
+        else:
+            sender = ProblemSender(scope, send)
+            await self.app(scope, receive, sender)
+            status = sender.status
         path = scope["path"] if scope["path"] in PATHS else "other"
-        metrics.REQUESTS.labels(path, str(sender.status)).inc()
-        metrics.REQUEST_SECONDS.labels(path).observe(time.perf_counter() - started)
+        metrics.requests(path, status).inc()
+        metrics.request_seconds(path).observe(time.perf_counter() - started)
 
 
 class ProblemSender:
@@ -70,7 +80,5 @@ def detail(status: int, scope: Scope) -> str:
             return f"there is nothing at {scope['path']}; there is: {', '.join(sorted(PATHS))}"
         case HTTPStatus.METHOD_NOT_ALLOWED:
             return f"{scope['method']} is not allowed at {scope['path']}; the Allow header says what is"
-        case HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
-            return "this content type is never accepted; send the image as multipart/form-data or as a raw body"
         case _:
             return "the service failed at this request; its log says more"

@@ -18,7 +18,8 @@ def main() -> None:
     except StartError as error:
         sys.exit(f"numeral cannot start: {error}")
     for name, engine in engines.items():
-        print(f"numeral: model {name} {engine.artefact.sha256[:12]} runs on {engine.provider}", file=sys.stderr)
+        runs = f"runs in {engine.artefact.precision} on {engine.provider}"
+        print(f"numeral: model {name} {engine.artefact.sha256[:12]} {runs}", file=sys.stderr)
 
 
 if __name__ == "__main__":

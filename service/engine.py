@@ -1,13 +1,14 @@
 """Runs one model with ONNX Runtime, on the execution provider that was asked for and on no other."""
 
 import logging
-import os
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from service.artefact import Artefact, load_all
+from service import workers
+from service.artefact import Artefact, Precision, load_all
 from service.errors import StartError
 from service.normalise import SIDE
 from service.settings import Provider, Settings
@@ -18,6 +19,9 @@ CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
 CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC"}
 """The default search measures every algorithm anew for each batch size."""
+
+CPU_INFO = Path("/proc/cpuinfo")
+INT8_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "asimddp"})
 
 CUDA_BATCHES = (1, 4, 16, 64, 256)
 """On CUDA every new batch size is slow once, so batches are padded to one of these, all run before ready."""
@@ -61,16 +65,34 @@ class Engine:
 
 def load_engines(settings: Settings) -> dict[str, Engine]:
     """By model name. Raises StartError where a model or the execution provider cannot be had."""
-    artefacts = load_all(settings.models_dir, settings.precision)
+    artefacts = load_all(settings.models_dir, precision_of(settings))
     if settings.default_model not in artefacts:
         raise StartError(
             f"NUMERAL_DEFAULT_MODEL is {settings.default_model!r}; allowed, as {settings.models_dir} holds them: "
             f"{', '.join(artefacts)}"
         )
     return {
-        name: Engine(artefact, settings.provider, settings.threads, settings.max_batch)
+        name: Engine(artefact, settings.provider, workers.threads(settings), settings.max_batch)
         for name, artefact in artefacts.items()
     }
+
+
+def precision_of(settings: Settings) -> Precision:
+    """int8 where it was asked for, or where it may be chosen, runs on the CPU, and the CPU has instructions for it."""
+    if settings.precision != "auto":
+        return settings.precision
+    cuda = settings.provider == "cuda" or CUDA in onnxruntime.get_available_providers()
+    on_cpu = settings.provider == "cpu" or not cuda
+    return "int8" if on_cpu and has_int8_instructions() else "fp32"
+
+
+def has_int8_instructions() -> bool:
+    """VNNI of x86, or the dot product of ARM. Without them int8 is slower than fp32. Told by Linux alone."""
+    try:
+        words = CPU_INFO.read_text().split()
+    except OSError:
+        return False
+    return not INT8_FLAGS.isdisjoint(words)
 
 
 def pad(images: NDArray[np.uint8], max_batch: int) -> NDArray[np.uint8]:
@@ -107,7 +129,7 @@ def cuda_session(artefact: Artefact) -> onnxruntime.InferenceSession:
 
 def cpu_session(artefact: Artefact, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or available_cores()
+    options.intra_op_num_threads = threads
     # Spinning threads would fight the HTTP process for the cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return create_session(artefact, options, [CPU])
@@ -124,7 +146,3 @@ def create_session(
 
 def first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
-
-
-def available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

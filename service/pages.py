@@ -54,8 +54,8 @@ async def models(request: Request) -> Response:
 
 
 async def stats(request: Request) -> Response:
-    """Percentiles by stage over the last images of this worker, and how many are in work now."""
-    return JSONResponse({**reader().window.as_json(), "images_in_work": reader().images.admitted})
+    """Percentiles by stage over the last images of all workers, and how many are in work now."""
+    return JSONResponse(reader().window.as_json())
 
 
 async def prometheus(request: Request) -> Response:

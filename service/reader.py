@@ -1,9 +1,10 @@
 """The way of a request: files out of it, pixels out of them, digits through a network, one answer for each."""
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -17,11 +18,12 @@ from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service import answer, metrics
+from service import answer, metrics, workers
 from service.admission import Admission
+from service.balance import Balance
 from service.batcher import Answered, Batcher, Run
 from service.decode import load_pixels, note_of, open_image
-from service.engine import Engine, available_cores
+from service.engine import CUDA, Engine
 from service.grey import WORKING_SIDE
 from service.latency import Latency, Window, of_request, server_timing
 from service.normalise import normalise
@@ -30,6 +32,8 @@ from service.settings import Settings
 from service.upload import Upload, read_uploads
 
 logger = logging.getLogger("numeral")
+
+UPLOADS_IN_TURN = 8
 
 INLINE_PIXELS = 32 * 32
 """Images up to this take about as long to prepare as a way to a thread and back; larger ones would hold up others."""
@@ -66,17 +70,21 @@ class Reader:
     def __init__(self, settings: Settings, engines: Mapping[str, Engine]) -> None:
         self.settings = settings
         self.engines = engines
-        self.batchers = {name: Batcher(counted(engine), settings.max_batch) for name, engine in engines.items()}
+        self.batchers = {name: batcher(engine, settings) for name, engine in engines.items()}
         self.requests = Admission(settings.max_requests, "requests")
         self.images = Admission(settings.queue_size, "images")
         # No more at once than there are cores: each large picture takes memory while it is decoded.
-        self.preparers = ThreadPoolExecutor(available_cores(), thread_name_prefix="prepare")
-        self.window = Window()
+        self.preparers = ThreadPoolExecutor(workers.threads(settings), thread_name_prefix="prepare")
+        folder = workers.shared_folder()
+        self.window = Window(folder, workers.index())
+        self.balance = Balance(folder, workers.index()) if folder else None
 
     def close(self) -> None:
         for batcher in self.batchers.values():
             batcher.close()
         self.preparers.shutdown(wait=False)
+        if self.balance:
+            self.balance.close()
 
     async def classify(self, request: Request) -> Response:
         """An object for one file, a list for several, a problem where the request as a whole fails."""
@@ -86,9 +94,16 @@ class Reader:
                 model = self.model_name(request)
                 uploads = await read_uploads(request, self.settings)
                 received = Received(model, uploads, started, time.perf_counter() - started)
-                return respond(received, await self.answers(received))
+                response = respond(received, await self.answers(received))
+                if self.balance and self.balance.wants_to_close():
+                    response.headers["Connection"] = "close"
+                return response
         except Problem as problem:
             return problem.response()
+        except Exception:  # an answer is owed, whatever went wrong
+            logger.exception("a request failed")
+            detail = "the service failed at this request; its log says more"
+            return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail).response()
 
     def model_name(self, request: Request) -> str:
         if unknown := set(request.query_params) - {"model"}:
@@ -102,10 +117,10 @@ class Reader:
 
     async def answers(self, received: Received) -> list[dict[str, Any] | Problem]:
         """One for each upload. Raises Problem: 429 no room, 504 past the deadline, each for the request as a whole."""
-        with self.images.admit(len(received.uploads)):
+        with self.admit_images(len(received.uploads)):
             try:
                 async with asyncio.timeout(self.settings.deadline_ms / 1000):
-                    prepared = await asyncio.gather(*(self.prepare(upload) for upload in received.uploads))
+                    prepared = await self.prepare_all(received.uploads)
                     inferred = await self.infer(received.model, prepared)
             except TimeoutError as error:
                 detail = f"no answer within the deadline of {self.settings.deadline_ms} ms"
@@ -114,6 +129,25 @@ class Reader:
             item if isinstance(item, Problem) else self.answer(received, upload, item, row)
             for upload, item, row in zip(received.uploads, prepared, inferred, strict=True)
         ]
+
+    @contextlib.contextmanager
+    def admit_images(self, count: int) -> Iterator[None]:
+        with self.images.admit(count):
+            self.window.set_in_work(self.images.admitted)
+            try:
+                yield
+            finally:
+                self.window.set_in_work(self.images.admitted - count)
+
+    async def prepare_all(self, uploads: Sequence[Upload]) -> list[Prepared | Problem]:
+        if len(uploads) == 1:
+            return [await self.prepare(uploads[0])]
+        prepared: list[Prepared | Problem] = []
+        for start in range(0, len(uploads), UPLOADS_IN_TURN):
+            prepared += await asyncio.gather(*map(self.prepare, uploads[start : start + UPLOADS_IN_TURN]))
+            # Between the many small files of one request, other requests get their turn.
+            await asyncio.sleep(0)
+        return prepared
 
     async def prepare(self, upload: Upload) -> Prepared | Problem:
         """A file that cannot be read is a Problem of its own and harms no other."""
@@ -124,8 +158,6 @@ class Reader:
             if image.width * image.height > INLINE_PIXELS:
                 loop = asyncio.get_running_loop()
                 return await loop.run_in_executor(self.preparers, read_digit, image, open_seconds)
-            # Between the many small files of one request, other requests get their turn.
-            await asyncio.sleep(0)
             return read_digit(image, open_seconds)
         except Problem as problem:
             return problem
@@ -169,6 +201,12 @@ class Reader:
         }
 
 
+def batcher(engine: Engine, settings: Settings) -> Batcher:
+    """A GPU works while the loop goes on reading; a network on the CPU takes the loop's own core in any case."""
+    executor = ThreadPoolExecutor(1, thread_name_prefix="inference") if engine.provider == CUDA else None
+    return Batcher(counted(engine), settings.max_batch, executor, settings.max_wait_ms / 1000)
+
+
 def counted(engine: Engine) -> Run:
     """The engine's `run`, its batches counted."""
     batch_images = metrics.BATCH_IMAGES.labels(engine.artefact.name)
@@ -209,7 +247,7 @@ def read_digit(image: Image.Image, open_seconds: float) -> Prepared:
 
 def respond(received: Received, answers: list[dict[str, Any] | Problem]) -> Response:
     for item in answers:
-        metrics.IMAGES.labels(received.model, outcome_label(item)).inc()
+        metrics.images(received.model, outcome_label(item)).inc()
     if len(answers) == 1 and isinstance(answers[0], Problem):
         return answers[0].response()
     bodies = [

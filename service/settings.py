@@ -16,7 +16,7 @@ PREFIX = "NUMERAL_"
 ROOT = Path(__file__).resolve().parent.parent
 
 Provider = Literal["auto", "cuda", "cpu"]
-Precision = Literal["fp32", "int8"]
+Precision = Literal["auto", "fp32", "int8"]
 Positive = Annotated[int, Gt(0)]
 
 
@@ -24,8 +24,10 @@ Positive = Annotated[int, Gt(0)]
 class Settings:
     provider: Provider = "auto"
     """where the networks run; auto takes CUDA where it can be had"""
-    precision: Precision = "fp32"
-    """which file of a model runs; int8 is for CPUs"""
+    precision: Precision = "auto"
+    """which file of a model runs; auto takes int8 on CPUs with instructions for it, int8 is not for CUDA"""
+    workers: Annotated[int, Ge(0)] = 0
+    """processes; 0: one for each core that this one may use, and one in all where CUDA may be used"""
     models_dir: Path = ROOT / "exported"
     default_model: Annotated[str, MinLen(1)] = "googlenet"
     """the model that answers where a request names none"""
@@ -36,16 +38,18 @@ class Settings:
     """in one request"""
     max_batch: Annotated[int, Gt(0), Le(1024)] = 64
     """images in one run of a network"""
+    max_wait_ms: Annotated[float, Ge(0)] = 0
+    """that an image may wait for a batch to fill; 0: a batch is what came while the one before it ran"""
     max_requests: Positive = 256
-    """taken at once, each with up to max_body_bytes; more are answered 429"""
+    """taken at once by a worker, each with up to max_body_bytes; more are answered 429"""
     queue_size: Positive = 1024
-    """images that may be in work or waiting; more are answered 429"""
+    """images that may be in work or waiting in a worker; more are answered 429"""
     deadline_ms: Positive = 5_000
     """from the last byte of the upload to the answer; later is answered 504 and not worked on"""
     read_timeout_ms: Positive = 30_000
     """for the upload to arrive; slower is answered 408"""
     threads: Annotated[int, Ge(0)] = 0
-    """of ONNX Runtime on the CPU; 0: as many as this process may use cores"""
+    """of ONNX Runtime on the CPU, in each worker; 0: the workers share out the cores"""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

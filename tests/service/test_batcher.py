@@ -2,6 +2,9 @@
 
 import asyncio
 import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -37,6 +40,10 @@ async def rows(batcher: Batcher, *numbers: int) -> list[int]:
     return [int(row[0]) for piece in await batcher.submit(numbered(*numbers)) for row in piece.probabilities]
 
 
+def in_thread(network: Network, max_batch: int) -> Batcher:
+    return Batcher(network, max_batch, ThreadPoolExecutor(1))
+
+
 async def queued(batcher: Batcher, count: int) -> None:
     while len(batcher._waiting) < count:
         await asyncio.sleep(0)
@@ -46,9 +53,9 @@ def test_images_that_wait_are_joined_and_each_caller_gets_its_own() -> None:
     async def scenario() -> None:
         network = Network()
         network.gate.clear()
-        batcher = Batcher(network, max_batch=4)
+        batcher = in_thread(network, max_batch=4)
         first = asyncio.create_task(rows(batcher, 1))
-        while batcher._waiting or not batcher._thread._threads:
+        while not batcher._busy:
             await asyncio.sleep(0)
         others = [asyncio.create_task(rows(batcher, n, n + 100)) for n in (2, 3)]
         await queued(batcher, 2)
@@ -61,10 +68,40 @@ def test_images_that_wait_are_joined_and_each_caller_gets_its_own() -> None:
     asyncio.run(scenario())
 
 
-def test_more_images_than_a_batch_holds_come_back_in_order() -> None:
+def test_in_the_loop_what_came_together_is_one_batch() -> None:
     async def scenario() -> None:
         network = Network()
-        batcher = Batcher(network, max_batch=3)
+        batcher = Batcher(network, max_batch=4)
+        assert await asyncio.gather(*(rows(batcher, n) for n in range(6))) == [[n] for n in range(6)]
+        assert network.batches == [[0, 1, 2, 3], [4, 5]]
+        assert await rows(batcher, 6) == [6]
+
+    asyncio.run(scenario())
+
+
+def test_a_lone_image_waits_no_longer_than_it_may_and_a_full_batch_not_at_all() -> None:
+    async def scenario() -> None:
+        network = Network()
+        batcher = Batcher(network, max_batch=2, max_wait=0.2)
+        started = time.perf_counter()
+        assert await asyncio.gather(rows(batcher, 1), rows(batcher, 2)) == [[1], [2]]
+        assert time.perf_counter() - started < 0.2
+        await rows(batcher, 3)
+        assert time.perf_counter() - started >= 0.2
+        late = asyncio.create_task(rows(batcher, 4))
+        await asyncio.sleep(0.05)
+        assert await rows(batcher, 5) == [5]
+        assert await late == [4]
+        assert network.batches == [[1, 2], [3], [4, 5]]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("make", [Batcher, in_thread])
+def test_more_images_than_a_batch_holds_come_back_in_order(make: Callable[[Network, int], Batcher]) -> None:
+    async def scenario() -> None:
+        network = Network()
+        batcher = make(network, 3)
         assert await rows(batcher, *range(8)) == list(range(8))
         assert [len(batch) for batch in network.batches] == [3, 3, 2]
         batcher.close()
@@ -72,10 +109,11 @@ def test_more_images_than_a_batch_holds_come_back_in_order() -> None:
     asyncio.run(scenario())
 
 
-def test_a_failing_network_fails_its_own_batch_and_no_later_one() -> None:
+@pytest.mark.parametrize("make", [Batcher, in_thread])
+def test_a_failing_network_fails_its_own_batch_and_no_later_one(make: Callable[[Network, int], Batcher]) -> None:
     async def scenario() -> None:
         network = Network()
-        batcher = Batcher(network, max_batch=4)
+        batcher = make(network, 4)
         network.failing = True
         with pytest.raises(RuntimeError, match="the network failed"):
             await batcher.submit(numbered(1))
@@ -90,9 +128,9 @@ def test_images_of_a_caller_that_left_are_never_run() -> None:
     async def scenario() -> None:
         network = Network()
         network.gate.clear()
-        batcher = Batcher(network, max_batch=1)
+        batcher = in_thread(network, max_batch=1)
         running = asyncio.create_task(rows(batcher, 1))
-        while batcher._waiting or not batcher._thread._threads:
+        while not batcher._busy:
             await asyncio.sleep(0)
         leaving = asyncio.create_task(rows(batcher, 2))
         staying = asyncio.create_task(rows(batcher, 3))

@@ -1,5 +1,7 @@
 """Latencies are summed up per request and per window as the numbers say."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -44,4 +46,29 @@ def test_the_window_slides() -> None:
 
 
 def test_an_empty_window_has_no_percentiles() -> None:
-    assert Window().as_json() == {"images": 0, "window": WINDOW, "latency_ms": {}}
+    assert Window().as_json() == {
+        "workers": 1,
+        "images_in_work": 0,
+        "images": 0,
+        "window": WINDOW,
+        "latency_ms": {},
+    }
+
+
+def test_workers_see_each_others_images(tmp_path: Path) -> None:
+    ours, theirs = Window(tmp_path, 1), Window(tmp_path, 2)
+    for total in range(WINDOW):
+        ours.add(latency(total=1))
+        if total % 2:
+            theirs.add(latency(total=3))
+    theirs.set_in_work(5)
+    ours.set_in_work(2)
+    assert ours.as_json() == theirs.as_json()
+    summary = ours.as_json()
+    assert (summary["workers"], summary["images_in_work"], summary["images"]) == (2, 7, WINDOW)
+    assert summary["latency_ms"]["total"] == {"p50": 1, "p95": 3, "p99": 3}
+
+
+def test_a_worker_that_replaces_another_begins_anew(tmp_path: Path) -> None:
+    Window(tmp_path, 1).add(latency(1))
+    assert Window(tmp_path, 1).as_json()["images"] == 0

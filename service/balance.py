@@ -1,0 +1,49 @@
+"""Evens out connections between the workers of one server.
+
+They share one listening socket, and whichever is awake takes every connection that waits there: often all of the few
+that a load balancer keeps open, while the other cores idle. So a worker that holds more than its share answers with
+`Connection: close` until it does not; whoever connects again is most likely met by a worker with less to do.
+"""
+
+import asyncio
+import os
+import struct
+from pathlib import Path
+
+import psutil
+
+INTERVAL = 0.1
+"""Seconds between two looks."""
+
+COUNT = struct.Struct("d")
+
+
+class Balance:
+    """`folder`: the one that the workers share. Made and used in the event loop."""
+
+    def __init__(self, folder: Path, worker: int) -> None:
+        self._folder = folder
+        self._file = os.open(folder / f"connections-{worker}", os.O_WRONLY | os.O_CREAT)
+        self._process = psutil.Process()
+        self._surplus = 0
+        self._look()
+
+    def wants_to_close(self) -> bool:
+        """Whether the answer that is asked for now should be the last on its connection."""
+        if self._surplus < 1:
+            return False
+        self._surplus -= 1
+        return True
+
+    def close(self) -> None:
+        self._timer.cancel()
+        os.close(self._file)
+
+    def _look(self) -> None:
+        # Whatever else a worker has open, the others have open too.
+        count = self._process.num_fds()
+        os.pwrite(self._file, COUNT.pack(count), 0)
+        contents = [path.read_bytes() for path in self._folder.glob("connections-*")]
+        counts = [COUNT.unpack(content)[0] for content in contents if len(content) == COUNT.size]
+        self._surplus = int(count - sum(counts) / len(counts))
+        self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._look)

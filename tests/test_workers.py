@@ -1,0 +1,78 @@
+"""Several processes behind one address: they count together, and share out the connections."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.harness import Digits, free_port, metric, png, start_server, wait_until_ready
+
+
+@contextlib.contextmanager
+def two_workers(log: Path) -> Iterator[tuple[str, psutil.Process]]:
+    """The base URL, and the process whose children the workers are."""
+    port = free_port()
+    process = start_server(port, log, workers="2")
+    try:
+        wait_until_ready(f"http://127.0.0.1:{port}", process, log)
+        yield f"http://127.0.0.1:{port}", psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def shared_folders() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("numeral-*"))
+
+
+def connections(worker: psutil.Process, url: str) -> int:
+    port = int(url.rsplit(":", 1)[1])
+    return sum(c.status == "ESTABLISHED" and c.laddr.port == port for c in worker.net_connections())
+
+
+def test_stats_and_metrics_speak_for_all(tmp_path: Path, digits: Digits) -> None:
+    before = shared_folders()
+    with two_workers(tmp_path / "log") as (url, _):
+        assert len(shared_folders() - before) == 1
+        with ThreadPoolExecutor(8) as clients:
+            list(clients.map(lambda i: httpx.post(f"{url}/classify", content=png(digits.images[i])), range(80)))
+        counted = 'numeral_requests_total{path="/classify",status="200"}'
+        for _ in range(6):  # a connection each, so that both are asked
+            stats = httpx.get(f"{url}/stats").json()
+            assert (stats["workers"], stats["images"], stats["images_in_work"]) == (2, 80, 0)
+            assert metric(httpx.get(f"{url}/metrics").text, counted) == 80
+    assert shared_folders() == before
+
+
+def test_connections_are_evened_out(tmp_path: Path, digits: Digits) -> None:
+    """However the first ones fell."""
+    with two_workers(tmp_path / "log") as (url, supervisor), contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(httpx.Client(base_url=url)) for _ in range(12)]
+        body = png(digits.pick(1))
+        counts: list[int] = []
+        for _ in range(40):
+            for client in clients:
+                assert client.post("/classify", content=body).status_code == 200
+            counts = [connections(worker, url) for worker in supervisor.children()]
+            if len(counts) == 2 and max(counts) - min(counts) <= 3:
+                return
+        pytest.fail(f"connections by worker: {counts}")
+
+
+def test_a_worker_that_died_is_replaced_and_counts_go_on(tmp_path: Path, digits: Digits) -> None:
+    counted = 'numeral_requests_total{path="/classify",status="200"}'
+    with two_workers(tmp_path / "log") as (url, supervisor):
+        body = png(digits.pick(1))
+        for _ in range(10):
+            assert httpx.post(f"{url}/classify", content=body).status_code == 200
+        victim = supervisor.children()[0]
+        victim.kill()
+        victim.wait(timeout=10)
+        for _ in range(10):
+            assert httpx.post(f"{url}/classify", content=body).status_code == 200
+        assert metric(httpx.get(f"{url}/metrics").text, counted) == 20
