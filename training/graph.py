@@ -1,12 +1,14 @@
 """The graph from canonical images to probabilities: trained and evaluated as `Classifier`, served as `ServedGraph`."""
 
 import copy
+import dataclasses
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from training.fold import can_fold_resize, fold_resize
 from training.networks import NETWORKS
 from training.networks.contract import Preprocess
 from training.networks.googlenet import ConvBNReLU, SmallMapConv2d
@@ -33,7 +35,7 @@ class ServedGraph(nn.Module):
 
     def __init__(self, classifier: Classifier, temperature: float) -> None:
         super().__init__()
-        self.classifier = fold_batch_norm(classifier)
+        self.classifier = without_resize(fold_batch_norm(classifier))
         self.temperature = temperature
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,6 +56,16 @@ def fold_batch_norm(classifier: Classifier) -> Classifier:
             block[0] = fuse_conv_bn_eval(convolution.plain(sides[convolution]), norm)
             block[1] = nn.Identity()
     return folded
+
+
+def without_resize(classifier: Classifier) -> Classifier:
+    """An equal network, which sees the canonical image at its own size where that can be had."""
+    contract, network = classifier.preprocess.contract, cast("nn.Sequential", classifier.network)
+    if can_fold_resize(contract, network):
+        # The mean is taken away before or after a resize: its weights add up to one.
+        classifier.network = fold_resize(contract, network)
+        classifier.preprocess = Preprocess(dataclasses.replace(contract, network_size=contract.size))
+    return classifier
 
 
 def map_sides(classifier: Classifier) -> dict[nn.Module, int]:
