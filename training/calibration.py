@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from training.data import NOT_A_DIGIT
 
-FALSE_ACCEPT_RATE = 0.05
+FALSE_ACCEPT_RATE = 0.03
 """Of validation images that belong to no class: so many are at or above the reject threshold."""
 
 ACCEPTED_SHARE = 0.995
