@@ -9,7 +9,7 @@ RUNTIME ?= cpu
 # BentoML reports its use to its makers unless told not to; its command line reads this before it reads us.
 export BENTOML_DO_NOT_TRACK = True
 
-.PHONY: serve test lint clean
+.PHONY: serve test lint bench clean
 
 serve: .venv/installed-$(RUNTIME)
 	.venv/bin/bentoml serve --host $(HOST) --port $(PORT)
@@ -22,6 +22,11 @@ lint: .venv-dev/installed
 	.venv-dev/bin/ruff format --check .
 	.venv-dev/bin/mypy
 
+# Needs wrk. PRECISION=fp32 for the other file; TorchServe needs Java.
+PRECISION ?= int8
+bench: .venv-bench/installed
+	.venv-bench/bin/python -m benchmarks.serving --precision $(PRECISION)
+
 # The stamp is newer than pyproject.toml when what it asks for is installed.
 .venv/installed-$(RUNTIME): pyproject.toml
 	$(PYTHON) -m venv --clear .venv
@@ -33,5 +38,10 @@ lint: .venv-dev/installed
 	.venv-dev/bin/pip install --quiet --editable '.[cpu,train,dev]'
 	touch $@
 
+.venv-bench/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --editable '.[cpu,bench]'
+	touch $@
+
 clean:
-	rm -rf .venv .venv-dev build *.egg-info
+	rm -rf .venv .venv-dev .venv-bench build *.egg-info

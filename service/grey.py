@@ -23,14 +23,14 @@ Grey = NDArray[np.float32]
 
 def to_grey(image: Image.Image) -> Grey:
     """Without transparency, turned upright, and reduced to the working size. Only the first frame is looked at."""
-    if image.mode.startswith("I") or image.mode == "F":
+    if image.mode == "L" and "transparency" not in image.info:
+        grey = np.asarray(reduced(image), dtype=np.float32)
+    elif image.mode.startswith("I") or image.mode == "F":
         grey = full_range(np.asarray(reduced(image.convert("F"))))
     elif image.has_transparency_data:
         grey = on_opposite_ground(reduced(image.convert("LA" if image.mode == "La" else "RGBA").convert("RGBA")))
     elif image.mode == "1":
         grey = np.asarray(undithered(image.convert("L")), dtype=np.float32)
-    elif image.mode == "L":
-        grey = np.asarray(reduced(image), dtype=np.float32)
     else:
         grey = clearest(np.asarray(reduced(image.convert("RGB")), dtype=np.float32))
     return upright(grey, image)

@@ -88,22 +88,31 @@ def is_canonical(grey: Grey) -> bool:
     box = bounds(grey > JPEG_NOISE)
     if not BOX - 3 <= max(box.height, box.width) <= BOX + 1:
         return False
-    outside = grey.copy()
-    outside[max(0, box.top - 1) : box.bottom + 1, max(0, box.left - 1) : box.right + 1] = 0
-    return bool(outside.max() < JPEG_NOISE) and all(abs(centre - CENTRE) <= 1 for centre in centre_of_mass(grey))
+    return all(abs(centre - CENTRE) <= 1 for centre in centre_of_mass(grey))
 
 
 def centre_of_mass(values: Grey) -> tuple[float, float]:
     """Row and column."""
-    total = float(values.sum())
-    rows, columns = (np.arange(length, dtype=np.float32) for length in values.shape)
-    return float(values.sum(axis=1) @ rows) / total, float(values.sum(axis=0) @ columns) / total
+    # Products with a vector: numpy's sums along an axis take thrice as long at this size.
+    height, width = values.shape
+    by_row = values @ np.ones(width, np.float32)
+    total = float(by_row.sum())
+    row = float(by_row @ np.arange(height, dtype=np.float32)) / total
+    column = float((values @ np.arange(width, dtype=np.float32)).sum()) / total
+    return row, column
 
 
 def bounds(mask: Mask) -> Box:
     """Of a mask that is not empty."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+    rows: NDArray[np.bool_] = mask.any(axis=1)
+    columns: NDArray[np.bool_] = mask.any(axis=0)
+    height, width = mask.shape
+    return Box(
+        int(rows.argmax()),
+        height - int(rows[::-1].argmax()),
+        int(columns.argmax()),
+        width - int(columns[::-1].argmax()),
+    )
 
 
 def unreadable(strength: Grey, mask: Mask) -> str | None:

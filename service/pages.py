@@ -59,7 +59,7 @@ async def stats(request: Request) -> Response:
 
 
 async def prometheus(request: Request) -> Response:
-    content, media_type = metrics.exposition()
+    content, media_type = metrics.exposition(reader().window)
     return Response(content, media_type=media_type)
 
 

@@ -76,7 +76,7 @@ class Reader:
         # No more at once than there are cores: each large picture takes memory while it is decoded.
         self.preparers = ThreadPoolExecutor(workers.threads(settings), thread_name_prefix="prepare")
         folder = workers.shared_folder()
-        self.window = Window(folder, workers.index())
+        self.window = Window(sorted(engines), folder, workers.index())
         self.balance = Balance(folder, workers.index()) if folder else None
 
     def close(self) -> None:
@@ -188,8 +188,7 @@ class Reader:
             inference=piece.inference_seconds * 1000 if piece else 0.0,
             total=(time.perf_counter() - received.started) * 1000,
         )
-        self.window.add(latency)
-        metrics.observe_stages(received.model, latency)
+        self.window.add(received.model, latency)
         return {
             **answer.outcome(self.engines[received.model].artefact, probabilities, prepared.reason),
             "model": answer.model(self.engines[received.model].artefact),

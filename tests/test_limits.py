@@ -29,7 +29,7 @@ def test_a_full_queue_is_429_with_retry_after_and_the_rest_is_answered(tmp_path:
 
 
 def test_too_many_requests_are_429_while_their_bodies_arrive(tmp_path: Path, digits: Digits) -> None:
-    with serving(tmp_path / "log", max_requests="1") as url:
+    with serving(tmp_path / "log", max_requests="1", workers="1") as url:
         host, port = url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port))) as slow:
             slow.sendall(b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")

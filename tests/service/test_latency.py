@@ -26,10 +26,10 @@ def test_a_request_of_several_images_sums_what_happens_in_turn() -> None:
 
 
 def test_percentiles_are_those_of_numpy() -> None:
-    window = Window()
+    window = Window(["a"])
     totals = np.random.default_rng(0).exponential(10, 500)
     for total in totals:
-        window.add(latency(total))
+        window.add("a", latency(total))
     summary = window.as_json()
     assert summary["images"] == 500
     assert list(summary["latency_ms"]) == STAGES
@@ -38,15 +38,15 @@ def test_percentiles_are_those_of_numpy() -> None:
 
 
 def test_the_window_slides() -> None:
-    window = Window()
+    window = Window(["a"])
     for total in [1000.0] * 10 + [1.0] * WINDOW:
-        window.add(latency(total))
+        window.add("a", latency(total))
     assert window.as_json()["images"] == WINDOW
     assert window.as_json()["latency_ms"]["total"]["p99"] == 1
 
 
 def test_an_empty_window_has_no_percentiles() -> None:
-    assert Window().as_json() == {
+    assert Window(["a"]).as_json() == {
         "workers": 1,
         "images_in_work": 0,
         "images": 0,
@@ -56,11 +56,11 @@ def test_an_empty_window_has_no_percentiles() -> None:
 
 
 def test_workers_see_each_others_images(tmp_path: Path) -> None:
-    ours, theirs = Window(tmp_path, 1), Window(tmp_path, 2)
+    ours, theirs = Window(["a"], tmp_path, 1), Window(["a"], tmp_path, 2)
     for total in range(WINDOW):
-        ours.add(latency(total=1))
+        ours.add("a", latency(total=1))
         if total % 2:
-            theirs.add(latency(total=3))
+            theirs.add("a", latency(total=3))
     theirs.set_in_work(5)
     ours.set_in_work(2)
     assert ours.as_json() == theirs.as_json()
@@ -70,5 +70,22 @@ def test_workers_see_each_others_images(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_replaces_another_begins_anew(tmp_path: Path) -> None:
-    Window(tmp_path, 1).add(latency(1))
-    assert Window(tmp_path, 1).as_json()["images"] == 0
+    Window(["a"], tmp_path, 1).add("a", latency(1))
+    assert Window(["a"], tmp_path, 1).as_json()["images"] == 0
+
+
+def test_histograms_count_the_images_of_all_workers(tmp_path: Path) -> None:
+    ours, theirs = (Window(["a", "b"], tmp_path, worker) for worker in (1, 2))
+    ours.add("a", latency(total=11))
+    theirs.add("a", latency(total=9))
+    theirs.add("b", latency(total=10_000))
+    (family,) = ours.collect()
+    samples = {(s.name, *s.labels.values()): s.value for s in family.samples}
+    name = "numeral_stage_seconds"
+    assert samples[f"{name}_count", "a", "total"] == 2
+    assert samples[f"{name}_sum", "a", "total"] == pytest.approx(0.02)
+    assert samples[f"{name}_bucket", "a", "total", "0.01"] == 1
+    assert samples[f"{name}_bucket", "a", "total", "0.02"] == 2
+    assert samples[f"{name}_bucket", "b", "total", "5.0"] == 0
+    assert samples[f"{name}_bucket", "b", "total", "+Inf"] == 1
+    assert samples[f"{name}_bucket", "a", "read", "0.001"] == 2  # a bound belongs to its bucket

@@ -1,0 +1,38 @@
+"""The floor: no framework, the service's own batcher, decoding and JSON.
+
+`uvicorn benchmarks.peers.plain_asgi:app`
+"""
+
+import numpy as np
+import orjson
+
+from benchmarks.peers.common import MAX_BATCH, answer, decode, open_session, run
+from service.batcher import Batcher
+
+SESSION = open_session()
+HEADERS = [(b"content-type", b"application/json")]
+
+
+class App:
+    batcher: Batcher | None = None
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            raise NotImplementedError(scope["type"])
+        if self.batcher is None:
+            self.batcher = Batcher(lambda images: run(SESSION, images), MAX_BATCH)
+        body = b""
+        more = scope["method"] == "POST"
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        content = b"ready"
+        if body:
+            pieces = await self.batcher.submit(decode(body)[np.newaxis])
+            content = orjson.dumps(answer(pieces[0].probabilities[0]))
+        await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+        await send({"type": "http.response.body", "body": content})
+
+
+app = App()

@@ -1,0 +1,150 @@
+"""The servers that are compared: how each is started, where it is asked, and why it cannot be had where it cannot."""
+
+import importlib.util
+import json
+import os
+import shutil
+import site
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+PEERS = ROOT / "benchmarks/peers"
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is asked of a server: which body, over how many connections."""
+
+    body: str
+    connections: int = 32
+    images: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.body}, {self.connections} connections"
+
+
+RAW = Load("raw")
+OURS = (RAW, Load("multipart"), Load("raw", 1), Load("raw", 8), Load("raw", 128), Load("64 files", 4, images=64))
+
+
+@dataclass(frozen=True)
+class Target:
+    """`command` is given the port, and may write what it needs into the folder."""
+
+    name: str
+    command: Callable[[int, Path], Sequence[str]]
+    needs: str
+    """a module that must be there"""
+    loads: Sequence[Load] = (RAW,)
+    path: str = "/classify"
+    ready: str = "/"
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def missing(self) -> str | None:
+        return None if importlib.util.find_spec(self.needs) else f"the package {self.needs} is not installed"
+
+
+def bentoml(service: str) -> Callable[[int, Path], Sequence[str]]:
+    return lambda port, _: (f"{BIN}/bentoml", "serve", *([service] if service else []), "--port", str(port))
+
+
+def uvicorn(app: str, workers: int) -> Callable[[int, Path], Sequence[str]]:
+    options = ("--workers", str(workers), "--log-level", "warning", "--no-access-log")
+    return lambda port, _: (f"{BIN}/uvicorn", app, "--port", str(port), *options)
+
+
+def module(name: str, workers: int) -> Callable[[int, Path], Sequence[str]]:
+    return lambda port, _: (sys.executable, "-m", name, str(port), str(workers))
+
+
+def triton(port: int, folder: Path) -> Sequence[str]:
+    """The server out of NVIDIA's wheel, without its Python layer."""
+    server = Path(next(iter(importlib.util.find_spec("pytriton").submodule_search_locations)), "tritonserver")
+    backends = folder / "backends"
+    shutil.copytree(server / "backends", backends)
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    shutil.copy(server / "python_backend_stubs" / version / "triton_python_backend_stub", backends / "python")
+    model = folder / "models/digits"
+    (model / "1").mkdir(parents=True)
+    shutil.copy(PEERS / "triton_model.py", model / "1/model.py")
+    (model / "config.pbtxt").write_text(
+        'name: "digits" backend: "python" max_batch_size: 64 '
+        'input [{name: "images" data_type: TYPE_UINT8 dims: [28, 28]}] '
+        'output [{name: "probabilities" data_type: TYPE_FP32 dims: [10]}] '
+        f"instance_group [{{count: {os.cpu_count()} kind: KIND_CPU}}] "
+        "dynamic_batching {max_queue_delay_microseconds: 1000}"
+    )
+    libraries = ":".join([str(server.parents[1] / "nvidia_pytriton.libs"), sysconfig.get_config_var("LIBDIR")])
+    options = {
+        "model-repository": folder / "models",
+        "backend-directory": backends,
+        "http-port": port,
+        "allow-grpc": "false",
+        "allow-metrics": "false",
+        "allow-gpu-metrics": "false",
+    }
+    start = [str(server / "bin/tritonserver"), *(f"--{name}={value}" for name, value in options.items())]
+    return ["env", f"LD_LIBRARY_PATH={libraries}", *start]
+
+
+def torchserve(port: int, folder: Path) -> Sequence[str]:
+    handler = PEERS / "torchserve_handler.py"
+    files = ["--handler", str(handler), "--extra-files", str(folder / "model.pt"), "--export-path", str(folder)]
+    shutil.copy(Path(os.environ["BENCH_MODEL"]).with_name("model.pt"), folder)
+    archive = [f"{BIN}/torch-model-archiver", "--model-name", "digits", "--version", "1", *files]
+    subprocess.run(archive, check=True, capture_output=True)
+    batching = {"minWorkers": os.cpu_count(), "maxWorkers": os.cpu_count(), "batchSize": 16, "maxBatchDelay": 5}
+    model = {"digits": {"1": {"defaultVersion": True, "marName": "digits.mar", **batching}}}
+    properties = {
+        "inference_address": f"http://127.0.0.1:{port}",
+        "management_address": f"http://127.0.0.1:{port + 1}",
+        "metrics_address": f"http://127.0.0.1:{port + 2}",
+        "model_store": folder,
+        "load_models": "all",
+        "models": json.dumps(model),
+        "disable_token_authorization": "true",
+    }
+    (folder / "config.properties").write_text("\n".join(f"{name}={value}" for name, value in properties.items()))
+    options = ["--foreground", "--disable-token-auth", "--ts-config", str(folder / "config.properties")]
+    return [f"{BIN}/torchserve", "--start", "--model-store", str(folder), *options]
+
+
+SITE_PACKAGES = {"BENCH_SITE_PACKAGES": os.pathsep.join(site.getsitepackages())}
+
+TARGETS = (
+    Target("numeral", bentoml(""), "bentoml", OURS, ready="/readyz"),
+    *(Target(f"plain ASGI, {n} workers", uvicorn("benchmarks.peers.plain_asgi:app", n), "uvicorn") for n in (1, 2)),
+    Target(
+        "Triton", triton, "pytriton", [Load("tensor")], "/v2/models/digits/infer", "/v2/health/ready", SITE_PACKAGES
+    ),
+    *(Target(f"FastAPI, {n} workers", uvicorn("benchmarks.peers.fastapi_app:app", n), "fastapi") for n in (1, 2)),
+    *(
+        Target(
+            f"LitServe, {n} workers",
+            module("benchmarks.peers.litserve_app", n),
+            "litserve",
+            [Load("multipart")],
+            ready="/health",
+        )
+        for n in (1, 2)
+    ),
+    *(Target(f"Ray Serve, {n} replicas", module("benchmarks.peers.ray_app", n), "ray") for n in (1, 2)),
+    *(
+        Target(
+            f"BentoML batchable, {n} workers",
+            bentoml("benchmarks.peers.bentoml_app:Digits"),
+            "bentoml",
+            [Load("multipart")],
+            ready="/readyz",
+            environment={"BENCH_WORKERS": str(n)},
+        )
+        for n in (1, 2)
+    ),
+    Target("TorchServe", torchserve, "ts", path="/predictions/digits", ready="/ping"),
+)
