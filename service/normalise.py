@@ -104,8 +104,7 @@ def centre_of_mass(values: Grey) -> tuple[float, float]:
 
 def bounds(mask: Mask) -> Box:
     """Of a mask that is not empty."""
-    rows: NDArray[np.bool_] = mask.any(axis=1)
-    columns: NDArray[np.bool_] = mask.any(axis=0)
+    rows, columns = np.asarray(mask.any(axis=1)), np.asarray(mask.any(axis=0))
     height, width = mask.shape
     return Box(
         int(rows.argmax()),
