@@ -50,11 +50,14 @@ def fold_batch_norm(classifier: Classifier) -> Classifier:
     """
     folded = copy.deepcopy(classifier).eval()
     sides = map_sides(folded)
-    for block in folded.modules():
-        if isinstance(block, ConvBNReLU):
-            convolution, norm = cast("SmallMapConv2d", block[0]), cast("nn.BatchNorm2d", block[1])
-            block[0] = fuse_conv_bn_eval(convolution.plain(sides[convolution]), norm)
-            block[1] = nn.Identity()
+    for parent in list(folded.modules()):
+        for name, layer in parent.named_children():
+            if isinstance(layer, ConvBNReLU):
+                convolution, norm = cast("SmallMapConv2d", layer[0]), cast("nn.BatchNorm2d", layer[1])
+                layer[0] = fuse_conv_bn_eval(convolution.plain(sides[convolution]), norm)
+                layer[1] = nn.Identity()
+            elif isinstance(layer, SmallMapConv2d):
+                setattr(parent, name, layer.plain(sides[layer]))
     return folded
 
 

@@ -29,6 +29,12 @@ def has_bf16(device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
+def synchronize(device: torch.device) -> None:
+    """Waits for what the device has been given to do, so that it can be timed."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def describe(device: torch.device) -> str:
     """The name of the hardware, as a figure should carry it."""
     if device.type == "cuda":

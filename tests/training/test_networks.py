@@ -13,7 +13,9 @@ def parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-@pytest.mark.parametrize(("network", "count"), [("googlenet", 5_977_530), ("alexnet-lite", 1_578_442)])
+@pytest.mark.parametrize(
+    ("network", "count"), [("googlenet", 5_977_530), ("googlenet-plain", 5_977_530), ("alexnet-lite", 1_578_442)]
+)
 def test_parameter_counts_are_the_published_ones(network: str, count: int) -> None:
     """Batch normalisation, which the paper has not, ends up in the biases of its convolutions."""
     classifier = Classifier(network, 10)
@@ -21,9 +23,10 @@ def test_parameter_counts_are_the_published_ones(network: str, count: int) -> No
     assert parameters(classifier) - scales == count
 
 
-def test_what_is_served_carries_no_taps_without_use() -> None:
+@pytest.mark.parametrize("network", ["googlenet", "googlenet-plain"])
+def test_what_is_served_carries_no_taps_without_use(network: str) -> None:
     """On maps of 1×1 and 2×2 most of a kernel only ever meets the padding."""
-    served = fold_batch_norm(Classifier("googlenet", 10))
+    served = fold_batch_norm(Classifier(network, 10))
     kernels = [module.kernel_size[0] for module in served.modules() if isinstance(module, nn.Conv2d)]
     assert kernels.count(5) == 2
     assert kernels.count(3) == 1 + 2 + 5 + 5
@@ -70,9 +73,10 @@ def test_preprocessing_scales_and_normalises() -> None:
     assert preprocess(images).unique().tolist() == [2.0]
 
 
-def test_folding_changes_no_answer() -> None:
+@pytest.mark.parametrize("network", ["googlenet", "googlenet-plain"])
+def test_folding_changes_no_answer(network: str) -> None:
     torch.manual_seed(0)
-    classifier = Classifier("googlenet", 10)
+    classifier = Classifier(network, 10)
     images = torch.randint(0, 256, (16, 28, 28), dtype=torch.uint8)
     classifier.train()(images)  # gives batch norm statistics that are not the initial ones
     with torch.inference_mode():

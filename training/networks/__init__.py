@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from training.networks import alexnet_lite, googlenet
+from training.networks import alexnet_lite, googlenet, googlenet_plain
 from training.networks.contract import InputContract
 
 
@@ -19,5 +19,6 @@ class Network:
 
 NETWORKS = {
     "googlenet": Network(googlenet.GoogLeNet, googlenet.CONTRACT),
+    "googlenet-plain": Network(googlenet_plain.GoogLeNetPlain, googlenet_plain.CONTRACT),
     "alexnet-lite": Network(alexnet_lite.AlexNetLite, alexnet_lite.CONTRACT),
 }

@@ -63,15 +63,17 @@ class SmallMapConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         weight = self.useful_weight(x.shape[-1])
         if weight.shape[-1] == 1:
-            return F.linear(x.permute(0, 2, 3, 1), weight.flatten(1)).permute(0, 3, 1, 2)
-        return F.conv2d(x, weight, stride=self.stride, padding=weight.shape[-1] // 2)
+            return F.linear(x.permute(0, 2, 3, 1), weight.flatten(1), self.bias).permute(0, 3, 1, 2)
+        return F.conv2d(x, weight, self.bias, stride=self.stride, padding=weight.shape[-1] // 2)
 
     def plain(self, side: int) -> nn.Conv2d:
         """An equal convolution for maps of `side`×`side`."""
         weight = self.useful_weight(side)
         kernel = weight.shape[-1]
-        plain = nn.Conv2d(self.in_channels, self.out_channels, kernel, self.stride[0], kernel // 2, bias=False)
+        has_bias = self.bias is not None
+        plain = nn.Conv2d(self.in_channels, self.out_channels, kernel, self.stride[0], kernel // 2, bias=has_bias)
         plain.weight = nn.Parameter(weight.detach().clone())
+        plain.bias = self.bias
         return plain.eval()
 
 
