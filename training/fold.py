@@ -85,7 +85,7 @@ def taps(convolution: nn.Conv2d, factor: int, side: int) -> tuple[Tensor, Tensor
 def can_fold_resize(contract: InputContract, network: nn.Sequential) -> bool:
     if contract.network_size <= contract.size:
         return False
-    first, _, pool, *_ = network.children()
+    first, pool, *_ = network.children()
     factor = contract.network_size / contract.size
     return (
         isinstance(first, nn.Conv2d)

@@ -7,6 +7,7 @@ from torch import nn
 from training.graph import Classifier, ServedGraph, fold_batch_norm
 from training.networks import NETWORKS
 from training.networks.contract import InputContract, Preprocess
+from training.networks.googlenet import SmallMapConv2d
 
 
 def parameters(module: nn.Module) -> int:
@@ -48,7 +49,7 @@ def test_any_batch_of_canonical_images_gives_a_row_each(network: str) -> None:
             "googlenet",
             {0: (64, 28, 28), 3: (192, 14, 14), 5: (256, 7, 7), 7: (480, 4, 4), 13: (832, 2, 2), 16: (1024, 1, 1)},
         ),
-        ("alexnet-lite", {0: (64, 55, 55), 2: (64, 27, 27), 3: (192, 27, 27), 5: (192, 13, 13), 6: (192, 5, 5)}),
+        ("alexnet-lite", {0: (64, 55, 55), 1: (64, 27, 27), 3: (192, 27, 27), 4: (192, 13, 13), 6: (192, 5, 5)}),
     ],
 )
 def test_shapes_by_stage_are_those_of_the_comments(network: str, shapes: dict[int, tuple[int, ...]]) -> None:
@@ -81,6 +82,15 @@ def test_folding_changes_no_answer(network: str) -> None:
     classifier.train()(images)  # gives batch norm statistics that are not the initial ones
     with torch.inference_mode():
         torch.testing.assert_close(fold_batch_norm(classifier)(images), classifier.eval()(images), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 4])
+def test_convolutions_of_small_maps_are_convolutions(side: int) -> None:
+    torch.manual_seed(0)
+    small = SmallMapConv2d(6, 5, 3, padding=1)
+    x = torch.rand(4, 6, side, side)
+    torch.testing.assert_close(small(x), nn.Conv2d.forward(small, x), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(small.plain(side)(x), small(x), rtol=1e-4, atol=1e-5)
 
 
 def test_the_temperature_sharpens_probabilities_and_leaves_logits() -> None:

@@ -26,9 +26,11 @@ class Preprocess(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         contract = self.contract
-        scaled = images.unsqueeze(1).to(torch.float32) / 255
+        pixels = images.unsqueeze(1).to(torch.float32)
+        # Before the resize, whose weights add up to one: there are fewer pixels.
+        scaled = (pixels - 255 * contract.mean) / (255 * contract.std)
         if contract.network_size != contract.size:
             # By factor and not by size: the exported Resize then needs no shape computed on the CPU.
             factor = contract.network_size / contract.size
             scaled = F.interpolate(scaled, scale_factor=factor, mode="bilinear", align_corners=False)
-        return (scaled - contract.mean) / contract.std
+        return scaled
