@@ -49,7 +49,7 @@ class Recipe:
 
 
 RECIPES = {
-    "googlenet": Recipe(network="googlenet", epochs=12, written_digits=12_000, not_digits=12_000),
+    "googlenet": Recipe(network="googlenet", epochs=15, written_digits=12_000, not_digits=12_000),
     "alexnet": Recipe(
         network="alexnet-lite",
         epochs=10,

@@ -122,15 +122,13 @@ def halve() -> nn.MaxPool2d:
 class GoogLeNet(nn.Sequential):
     """float32 [N, 1, 28, 28] → logits [N, classes].
 
-    The paper's stem, made for 224×224, would leave 7×7 of 28×28 before anything has looked at the digit. So the first
-    convolution keeps every pixel here (stride 1 for 2), and one more max-pool, between 3a and 3b, brings the rest of
-    the network to the paper's proportions. No parameter changes by that.
+    The paper's first max-pool would leave 7×7 of 28×28 before anything has looked at the digit. It stands between
+    the blocks 3a and 3b here, so that the stem and 3a see twice the resolution; no parameter changes by that.
     """
 
     def __init__(self, classes: int = 10) -> None:
         super().__init__(
-            ConvBNReLU(1, 64, 7),  # N x 64 x 28 x 28
-            halve(),  # N x 64 x 14 x 14
+            ConvBNReLU(1, 64, 7, stride=2),  # N x 64 x 14 x 14
             ConvBNReLU(64, 64, 1),  # N x 64 x 14 x 14
             ConvBNReLU(64, 192, 3),  # N x 192 x 14 x 14
             halve(),  # N x 192 x 7 x 7
