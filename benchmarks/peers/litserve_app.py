@@ -14,7 +14,7 @@ class Digits(litserve.LitAPI):
         self.session = open_session()
 
     def decode_request(self, request: UploadFile) -> np.ndarray:
-        return decode(request["image"].file.read())
+        return decode(request.file.read())
 
     def batch(self, inputs: list[np.ndarray]) -> np.ndarray:
         return np.stack(inputs)

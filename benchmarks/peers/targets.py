@@ -12,6 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from service import workers
+
+CORES = workers.cores()
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 PEERS = ROOT / "benchmarks/peers"
@@ -30,7 +33,7 @@ class Load:
 
 
 RAW = Load("raw")
-OURS = (RAW, Load("multipart"), Load("raw", 1), Load("raw", 8), Load("raw", 128), Load("64 files", 4, images=64))
+OURS = (RAW, Load("multipart image"), Load("raw", 1), Load("raw", 8), Load("raw", 128), Load("64 files", 4, images=64))
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def triton(port: int, folder: Path) -> Sequence[str]:
         'name: "digits" backend: "python" max_batch_size: 64 '
         'input [{name: "images" data_type: TYPE_UINT8 dims: [28, 28]}] '
         'output [{name: "probabilities" data_type: TYPE_FP32 dims: [10]}] '
-        f"instance_group [{{count: {os.cpu_count()} kind: KIND_CPU}}] "
+        f"instance_group [{{count: {CORES} kind: KIND_CPU}}] "
         "dynamic_batching {max_queue_delay_microseconds: 1000}"
     )
     libraries = ":".join([str(server.parents[1] / "nvidia_pytriton.libs"), sysconfig.get_config_var("LIBDIR")])
@@ -99,7 +102,7 @@ def torchserve(port: int, folder: Path) -> Sequence[str]:
     shutil.copy(Path(os.environ["BENCH_MODEL"]).with_name("model.pt"), folder)
     archive = [f"{BIN}/torch-model-archiver", "--model-name", "digits", "--version", "1", *files]
     subprocess.run(archive, check=True, capture_output=True)
-    batching = {"minWorkers": os.cpu_count(), "maxWorkers": os.cpu_count(), "batchSize": 16, "maxBatchDelay": 5}
+    batching = {"minWorkers": CORES, "maxWorkers": CORES, "batchSize": 16, "maxBatchDelay": 5}
     model = {"digits": {"1": {"defaultVersion": True, "marName": "digits.mar", **batching}}}
     properties = {
         "inference_address": f"http://127.0.0.1:{port}",
@@ -119,32 +122,32 @@ SITE_PACKAGES = {"BENCH_SITE_PACKAGES": os.pathsep.join(site.getsitepackages())}
 
 TARGETS = (
     Target("numeral", bentoml(""), "bentoml", OURS, ready="/readyz"),
-    *(Target(f"plain ASGI, {n} workers", uvicorn("benchmarks.peers.plain_asgi:app", n), "uvicorn") for n in (1, 2)),
+    *(Target(f"plain ASGI, {n} workers", uvicorn("benchmarks.peers.plain_asgi:app", n), "uvicorn") for n in (1, CORES)),
     Target(
         "Triton", triton, "pytriton", [Load("tensor")], "/v2/models/digits/infer", "/v2/health/ready", SITE_PACKAGES
     ),
-    *(Target(f"FastAPI, {n} workers", uvicorn("benchmarks.peers.fastapi_app:app", n), "fastapi") for n in (1, 2)),
+    *(Target(f"FastAPI, {n} workers", uvicorn("benchmarks.peers.fastapi_app:app", n), "fastapi") for n in (1, CORES)),
     *(
         Target(
             f"LitServe, {n} workers",
             module("benchmarks.peers.litserve_app", n),
             "litserve",
-            [Load("multipart")],
+            [Load("multipart request")],
             ready="/health",
         )
-        for n in (1, 2)
+        for n in (1, CORES)
     ),
-    *(Target(f"Ray Serve, {n} replicas", module("benchmarks.peers.ray_app", n), "ray") for n in (1, 2)),
+    *(Target(f"Ray Serve, {n} replicas", module("benchmarks.peers.ray_app", n), "ray") for n in (1, CORES)),
     *(
         Target(
             f"BentoML batchable, {n} workers",
             bentoml("benchmarks.peers.bentoml_app:Digits"),
             "bentoml",
-            [Load("multipart")],
+            [Load("multipart images")],
             ready="/readyz",
             environment={"BENCH_WORKERS": str(n)},
         )
-        for n in (1, 2)
+        for n in (1, CORES)
     ),
-    Target("TorchServe", torchserve, "ts", path="/predictions/digits", ready="/ping"),
+    Target("TorchServe, TorchScript in fp32", torchserve, "ts", path="/predictions/digits", ready="/ping"),
 )
