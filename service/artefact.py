@@ -1,6 +1,7 @@
 """A model as the service sees it: a folder `exported/<name>/`, read and checked into one value."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -57,18 +58,25 @@ class Artefact:
     model: bytes
 
 
-def load_all(models_dir: Path, precision: Precision) -> dict[str, Artefact]:
-    """Every artefact below `models_dir`, by name. Raises StartError that names the folder and what is wrong."""
+def load_all(models_dir: Path, precisions: Sequence[Precision]) -> dict[str, Artefact]:
+    """Every artefact below `models_dir`, by name, each in the first of `precisions` that it has.
+
+    Raises StartError that names the folder and what is wrong.
+    """
     if not models_dir.is_dir():
         raise StartError(f"{models_dir} is no folder; NUMERAL_MODELS_DIR must hold a folder for each model")
     folders = sorted(path.parent for path in models_dir.glob("*/metadata.json") if not path.parent.name.startswith("."))
     if not folders:
         raise StartError(f"{models_dir} holds no model: no metadata.json in any folder of it")
-    return {folder.name: load(folder, precision) for folder in folders}
+    return {folder.name: load(folder, *precisions) for folder in folders}
 
 
-def load(folder: Path, precision: Precision = "fp32") -> Artefact:
+def load(folder: Path, *precisions: Precision) -> Artefact:
+    """In the first of `precisions` that it has; fp32 if none is given."""
     metadata = read_metadata(folder)
+    wanted = precisions or ("fp32",)
+    there = (p for p in wanted if MODEL_FILES[p] in metadata.files and (folder / MODEL_FILES[p]).is_file())
+    precision = next(there, wanted[0])
     file = MODEL_FILES[precision]
     files = check_files(folder, metadata.files, file)
     return Artefact(

@@ -6,24 +6,20 @@ that a load balancer keeps open, while the other cores idle. So a worker that ho
 """
 
 import asyncio
-import os
-import struct
-from pathlib import Path
 
 import psutil
+
+from service.latency import Window
 
 INTERVAL = 0.1
 """Seconds between two looks."""
 
-COUNT = struct.Struct("d")
-
 
 class Balance:
-    """`folder`: the one that the workers share. Made and used in the event loop."""
+    """Made and used in the event loop. `window`: where the workers tell each other."""
 
-    def __init__(self, folder: Path, worker: int) -> None:
-        self._folder = folder
-        self._file = os.open(folder / f"connections-{worker}", os.O_WRONLY | os.O_CREAT)
+    def __init__(self, window: Window) -> None:
+        self._window = window
         self._process = psutil.Process()
         self._surplus = 0
         self._look()
@@ -37,13 +33,11 @@ class Balance:
 
     def close(self) -> None:
         self._timer.cancel()
-        os.close(self._file)
 
     def _look(self) -> None:
         # Whatever else a worker has open, the others have open too.
         count = self._process.num_fds()
-        os.pwrite(self._file, COUNT.pack(count), 0)
-        contents = [path.read_bytes() for path in self._folder.glob("connections-*")]
-        counts = [COUNT.unpack(content)[0] for content in contents if len(content) == COUNT.size]
+        self._window.beat(count)
+        counts = self._window.connections()
         self._surplus = int(count - sum(counts) / len(counts))
         self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._look)

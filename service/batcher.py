@@ -72,8 +72,14 @@ class Batcher:
         return list(await asyncio.gather(*(job.future for job in jobs)))
 
     def close(self) -> None:
+        self._cancel_start()
+        if self._executor:
+            self._executor.shutdown(wait=False)
+
+    def _cancel_start(self) -> None:
         if self._start:
             self._start.cancel()
+            self._start = None
 
     def _enqueue(self, job: Job) -> None:
         self._waiting.append(job)
@@ -87,7 +93,7 @@ class Batcher:
         if self._max_wait and self._waiting_images < self._max_batch:
             self._start = self._start or self._loop.call_later(self._max_wait, self._begin)
         elif self._max_wait or not self._start:
-            self.close()
+            self._cancel_start()
             self._start = self._loop.call_soon(self._begin)
 
     def _begin(self) -> None:
@@ -96,29 +102,28 @@ class Batcher:
         if not jobs:
             return
         started = time.perf_counter()
-        images = jobs[0].images if len(jobs) == 1 else np.concatenate([job.images for job in jobs])
-        if self._executor:
-            self._busy = True
-            future = self._executor.submit(self._run, images)
-            future.add_done_callback(
-                lambda done: self._loop.call_soon_threadsafe(self._finish_later, jobs, started, done)
-            )
-            return
         try:
-            probabilities = self._run(images)
+            images = jobs[0].images if len(jobs) == 1 else np.concatenate([job.images for job in jobs])
+            if self._executor:
+                self._run_elsewhere(self._executor, images, jobs, started)
+                return
+            answer(jobs, self._run(images), started)
         except Exception as error:  # whatever the network raises belongs to the callers, not to this loop
             fail(jobs, error)
-        else:
-            answer(jobs, probabilities, started)
         self._schedule()
 
-    def _finish_later(self, jobs: list[Job], started: float, done: "Future[NDArray[np.float32]]") -> None:
-        self._busy = False
-        if error := done.exception():
-            fail(jobs, error)
-        else:
-            answer(jobs, done.result(), started)
-        self._schedule()
+    def _run_elsewhere(self, executor: Executor, images: NDArray[np.uint8], jobs: list[Job], started: float) -> None:
+        def finish(done: "Future[NDArray[np.float32]]") -> None:
+            self._busy = False
+            if error := done.exception():
+                fail(jobs, error)
+            else:
+                answer(jobs, done.result(), started)
+            self._schedule()
+
+        future = executor.submit(self._run, images)
+        self._busy = True
+        future.add_done_callback(lambda done: self._loop.call_soon_threadsafe(finish, done))
 
     def _next_batch(self) -> list[Job]:
         """The oldest jobs that fit in one batch; those whose caller is gone are dropped."""

@@ -65,7 +65,7 @@ class Engine:
 
 def load_engines(settings: Settings) -> dict[str, Engine]:
     """By model name. Raises StartError where a model or the execution provider cannot be had."""
-    artefacts = load_all(settings.models_dir, precision_of(settings))
+    artefacts = load_all(settings.models_dir, precisions(settings))
     if settings.default_model not in artefacts:
         raise StartError(
             f"NUMERAL_DEFAULT_MODEL is {settings.default_model!r}; allowed, as {settings.models_dir} holds them: "
@@ -77,13 +77,13 @@ def load_engines(settings: Settings) -> dict[str, Engine]:
     }
 
 
-def precision_of(settings: Settings) -> Precision:
-    """int8 where it was asked for, or where it may be chosen, runs on the CPU, and the CPU has instructions for it."""
+def precisions(settings: Settings) -> tuple[Precision, ...]:
+    """In the order of preference: int8 first where it may be chosen, runs on the CPU, and that is made for it."""
     if settings.precision != "auto":
-        return settings.precision
+        return (settings.precision,)
     cuda = settings.provider == "cuda" or CUDA in onnxruntime.get_available_providers()
     on_cpu = settings.provider == "cpu" or not cuda
-    return "int8" if on_cpu and has_int8_instructions() else "fp32"
+    return ("int8", "fp32") if on_cpu and has_int8_instructions() else ("fp32",)
 
 
 def has_int8_instructions() -> bool:

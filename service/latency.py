@@ -1,6 +1,7 @@
 """Where the milliseconds of a request went, and how that was over the last requests and since the start."""
 
 import mmap
+import os
 import struct
 import time
 from bisect import bisect_left
@@ -56,19 +57,26 @@ def server_timing(latency: Mapping[str, float]) -> str:
 
 
 NUMBER = struct.calcsize("d")
+IN_WORK, CONNECTIONS, BEAT, HEADER = range(4)
+"""Images in work, open connections, and when the worker was last heard of; then the rows."""
+
 ROW = struct.Struct(f"{1 + len(STAGES)}d")
 """When (seconds, 0: never written), and a `Latency`."""
 
-FIRST_ROW = NUMBER
-FIRST_COUNT = FIRST_ROW + WINDOW * ROW.size
+FIRST_COUNT = HEADER + WINDOW * (1 + len(STAGES))
 COUNTS = len(SECONDS) + 2
 """For each model and stage: images by bucket, beyond the last bound, and the sum of milliseconds."""
 
+SILENCE = 2.0
+"""Seconds without a beat after which a worker counts as dead."""
+
+Memory = NDArray[np.float64]
+
 
 class Window:
-    """The latencies of the last `WINDOW` images of a worker, and how many took how long since its start.
+    """The latencies of the last `WINDOW` images of a worker, and how many took how long since the server's start.
 
-    Memory that the other workers can read: images in work, rows, counts; all float64. Written by the event loop alone.
+    Memory that the other workers can read, all float64: header, rows, counts. Written by the event loop alone.
     prometheus_client's own way to share histograms takes five times longer than all of this.
 
     `models`: the same in all workers. `folder`: the one that they share; None: there are no others.
@@ -77,36 +85,58 @@ class Window:
     def __init__(self, models: Sequence[str], folder: Path | None = None, worker: int = 1) -> None:
         self._models = list(models)
         self._folder = folder
+        self._path = folder / f"window-{worker}" if folder else None
         self._written = 0
-        size = FIRST_COUNT + len(models) * len(STAGES) * COUNTS * NUMBER
-        if folder is None:
-            self._memory = mmap.mmap(-1, size)
-        else:
-            with Path(folder, f"window-{worker}").open("w+b") as file:
-                file.truncate(size)
-                self._memory = mmap.mmap(file.fileno(), size)
+        self._size = (FIRST_COUNT + len(models) * len(STAGES) * COUNTS) * NUMBER
+        self._memory = self._open()
         self._numbers = memoryview(self._memory).cast("d")
+        self._numbers[IN_WORK] = 0
+        self.beat(0)
+
+    def _open(self) -> mmap.mmap:
+        """A worker that replaces another goes on with its counts, which must never fall."""
+        if self._path is None:
+            return mmap.mmap(-1, self._size)
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if os.fstat(file).st_size != self._size:
+                os.ftruncate(file, 0)
+                os.ftruncate(file, self._size)
+            return mmap.mmap(file, self._size)
+        finally:
+            os.close(file)
 
     def add(self, model: str, latency: Latency) -> None:
-        ROW.pack_into(self._memory, FIRST_ROW + (self._written % WINDOW) * ROW.size, time.monotonic(), *latency)
+        place = HEADER * NUMBER + (self._written % WINDOW) * ROW.size
+        ROW.pack_into(self._memory, place, time.monotonic(), *latency)
         self._written += 1
-        place = FIRST_COUNT // NUMBER + self._models.index(model) * len(STAGES) * COUNTS
+        place = FIRST_COUNT + self._models.index(model) * len(STAGES) * COUNTS
         for milliseconds in latency:
             self._numbers[place + bisect_left(MILLISECONDS, milliseconds)] += 1
             self._numbers[place + COUNTS - 1] += milliseconds
             place += COUNTS
 
     def set_in_work(self, images: int) -> None:
-        self._numbers[0] = images
+        self._numbers[IN_WORK] = images
+
+    def beat(self, connections: int) -> None:
+        """To be called more often than `SILENCE`."""
+        self._numbers[CONNECTIONS] = connections
+        self._numbers[BEAT] = time.monotonic()
+
+    def connections(self) -> list[float]:
+        """Of each worker that lives."""
+        return [float(memory[CONNECTIONS]) for memory in self._alive(self._memories(HEADER))]
 
     def as_json(self) -> Mapping[str, object]:
         """Of all workers."""
         memories = self._memories()
+        alive = self._alive(memories)
         table = newest(np.concatenate([rows_of(memory) for memory in memories]))
         percentiles = np.percentile(table, PERCENTILES, axis=0).round(3) if len(table) else None
         return {
-            "workers": len(memories),
-            "images_in_work": sum(int(memory[0]) for memory in memories),
+            "workers": len(alive),
+            "images_in_work": sum(int(memory[IN_WORK]) for memory in alive),
             "images": len(table),
             "window": WINDOW,
             "latency_ms": {}
@@ -121,7 +151,7 @@ class Window:
         """Of all workers, as a collector of prometheus_client is asked."""
         family = HistogramMetricFamily("numeral_stage_seconds", "Where an image's time went", labels=["model", "stage"])
         shape = (len(self._models), len(STAGES), COUNTS)
-        counts = np.sum([memory[FIRST_COUNT // NUMBER :].reshape(shape) for memory in self._memories()], axis=0)
+        counts = np.sum([memory[FIRST_COUNT:].reshape(shape) for memory in self._memories()], axis=0)
         for model, stages in zip(self._models, counts, strict=True):
             for stage, row in zip(STAGES, stages, strict=True):
                 bounds = [*map(float, SECONDS), "+Inf"]
@@ -129,16 +159,23 @@ class Window:
                 family.add_metric([model, stage], buckets, sum_value=float(row[-1]) / 1000)
         yield family
 
-    def _memories(self) -> list[NDArray[np.float64]]:
-        """A copy of each worker's memory, this one's too."""
-        if self._folder is None:
-            return [np.frombuffer(self._memory[:], np.float64)]
-        return [np.fromfile(path, np.float64) for path in sorted(self._folder.glob("window-*"))]
+    def _memories(self, count: int = -1) -> list[Memory]:
+        """A copy of each worker's memory, or of its first `count` numbers; this one's is the first."""
+        memories = [np.frombuffer(self._memory[: self._size if count < 0 else count * NUMBER], np.float64)]
+        others = sorted(self._folder.glob("window-*")) if self._folder else []
+        # One that begins this moment may still be empty.
+        whole = [path for path in others if path != self._path and path.stat().st_size == self._size]
+        return [*memories, *(np.fromfile(path, np.float64, count) for path in whole)]
+
+    @staticmethod
+    def _alive(memories: list[Memory]) -> list[Memory]:
+        own, *others = memories
+        return [own, *(memory for memory in others if memory[BEAT] > time.monotonic() - SILENCE)]
 
 
-def rows_of(memory: NDArray[np.float64]) -> NDArray[np.float64]:
+def rows_of(memory: Memory) -> Memory:
     """float64 [N, 1 + stages], those that were written."""
-    rows = memory[FIRST_ROW // NUMBER : FIRST_COUNT // NUMBER].reshape(WINDOW, -1)
+    rows = memory[HEADER:FIRST_COUNT].reshape(WINDOW, -1)
     return rows[rows[:, 0] > 0]
 
 

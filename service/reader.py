@@ -74,10 +74,10 @@ class Reader:
         self.requests = Admission(settings.max_requests, "requests")
         self.images = Admission(settings.queue_size, "images")
         # No more at once than there are cores: each large picture takes memory while it is decoded.
-        self.preparers = ThreadPoolExecutor(workers.threads(settings), thread_name_prefix="prepare")
+        self.preparers = ThreadPoolExecutor(workers.share_of_cores(settings), thread_name_prefix="prepare")
         folder = workers.shared_folder()
         self.window = Window(sorted(engines), folder, workers.index())
-        self.balance = Balance(folder, workers.index()) if folder else None
+        self.balance = Balance(self.window) if folder else None
 
     def close(self) -> None:
         for batcher in self.batchers.values():

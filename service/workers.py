@@ -16,16 +16,25 @@ SHARED_FOLDER = "_NUMERAL_SHARED_FOLDER"
 """The variable by which workers learn of the folder that their supervisor made."""
 
 
+MEMORY = "/dev/shm"  # noqa: S108  # mkdtemp makes a folder of our own in it
+"""Better than /tmp where there is such a place: a disk would be written to, and swept of what looks old."""
+
+
 def count(settings: Settings) -> int:
     """One for each core; one in all where the networks may run on a GPU, which batches serve better than processes."""
     if settings.workers:
         return settings.workers
-    return 1 if settings.provider != "cpu" and can_use_cuda() else cores()
+    on_cpu = settings.provider == "cpu" or settings.precision == "int8" or not can_use_cuda()
+    return cores() if on_cpu else 1
 
 
 def threads(settings: Settings) -> int:
     """Of ONNX Runtime in each worker: together as many as there are cores."""
-    return settings.threads or max(1, cores() // count(settings))
+    return settings.threads or share_of_cores(settings)
+
+
+def share_of_cores(settings: Settings) -> int:
+    return max(1, cores() // count(settings))
 
 
 def cores() -> int:
@@ -44,7 +53,7 @@ def can_use_cuda() -> bool:
 
 def share_folder() -> None:
     """Called once, in the supervisor. The workers inherit its environment."""
-    folder = tempfile.mkdtemp(prefix="numeral-")
+    folder = tempfile.mkdtemp(prefix="numeral-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ[SHARED_FOLDER] = folder
 

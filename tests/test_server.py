@@ -318,6 +318,15 @@ def test_health_and_openapi_are_there(client: httpx.Client) -> None:
     assert "multipart/form-data" in page["paths"]["/classify"]["post"]["requestBody"]["content"]
 
 
+def test_a_browser_gets_the_same_answer(client: httpx.Client, digits: Digits) -> None:
+    """It names its origin, and is answered by way of BentoML, whose settings may let other origins in."""
+    body = png(digits.pick(4))
+    plain, browser = (client.post("/classify", content=body, headers=h) for h in ({}, {"Origin": "http://here"}))
+    assert browser.status_code == 200
+    assert {**plain.json(), "latency_ms": 0} == {**browser.json(), "latency_ms": 0}
+    assert_problem(client.post("/classify", content=b"x", headers={"Origin": "http://here"}), 415, "no image")
+
+
 def test_bentomls_own_client_works(server: str, digits: Digits, tmp_path: Path) -> None:
     path = tmp_path / "6.png"
     path.write_bytes(png(digits.pick(6)))

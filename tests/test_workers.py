@@ -1,7 +1,7 @@
 """Several processes behind one address: they count together, and share out the connections."""
 
 import contextlib
-import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +10,7 @@ import httpx
 import psutil
 import pytest
 
+from service.workers import SHARED_FOLDER
 from tests.harness import Digits, free_port, metric, png, start_server, wait_until_ready
 
 
@@ -26,8 +27,8 @@ def two_workers(log: Path) -> Iterator[tuple[str, psutil.Process]]:
         process.wait(timeout=30)
 
 
-def shared_folders() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("numeral-*"))
+def shared_folder(supervisor: psutil.Process) -> Path:
+    return Path(supervisor.children()[0].environ()[SHARED_FOLDER])
 
 
 def connections(worker: psutil.Process, url: str) -> int:
@@ -36,9 +37,9 @@ def connections(worker: psutil.Process, url: str) -> int:
 
 
 def test_stats_and_metrics_speak_for_all(tmp_path: Path, digits: Digits) -> None:
-    before = shared_folders()
-    with two_workers(tmp_path / "log") as (url, _):
-        assert len(shared_folders() - before) == 1
+    with two_workers(tmp_path / "log") as (url, supervisor):
+        folder = shared_folder(supervisor)
+        assert folder.is_dir()
         with ThreadPoolExecutor(8) as clients:
             list(clients.map(lambda i: httpx.post(f"{url}/classify", content=png(digits.images[i])), range(80)))
         counted = 'numeral_requests_total{path="/classify",status="200"}'
@@ -46,7 +47,7 @@ def test_stats_and_metrics_speak_for_all(tmp_path: Path, digits: Digits) -> None
             stats = httpx.get(f"{url}/stats").json()
             assert (stats["workers"], stats["images"], stats["images_in_work"]) == (2, 80, 0)
             assert metric(httpx.get(f"{url}/metrics").text, counted) == 80
-    assert shared_folders() == before
+    assert not folder.exists()
 
 
 def test_connections_are_evened_out(tmp_path: Path, digits: Digits) -> None:
@@ -75,4 +76,8 @@ def test_a_worker_that_died_is_replaced_and_counts_go_on(tmp_path: Path, digits:
         victim.wait(timeout=10)
         for _ in range(10):
             assert httpx.post(f"{url}/classify", content=body).status_code == 200
-        assert metric(httpx.get(f"{url}/metrics").text, counted) == 20
+        while httpx.get(f"{url}/stats").json()["workers"] < 2 or victim in supervisor.children():
+            time.sleep(0.2)
+        exposition = httpx.get(f"{url}/metrics").text
+        assert metric(exposition, counted) == 20
+        assert metric(exposition, 'numeral_stage_seconds_count{model="googlenet",stage="total"}') == 20

@@ -71,7 +71,10 @@ def load_classifier(folder: Path, labels: tuple[str, ...], on: torch.device) -> 
     averaged = {
         name.removeprefix("module."): value for name, value in state["averaged"].items() if name.startswith("module.")
     }
-    classifier.load_state_dict(averaged)
+    try:
+        classifier.load_state_dict(averaged)
+    except RuntimeError as error:
+        raise TrainingError(f"{folder} was trained with another {recipe.network} than this version has") from error
     return classifier.eval()
 
 

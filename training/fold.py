@@ -32,7 +32,7 @@ class ResizedConvPool2d(nn.Module):
     """
 
     masks: Tensor
-    """float32 [4, S + 3, S + 3]: everything, the rows outside the image, the columns outside, the corners"""
+    """float32 [4, S + 3, S + 3]: everything, the columns outside the image, the rows outside, the corners"""
 
     def __init__(self, convolution: nn.Conv2d, factor: int, side: int) -> None:
         super().__init__()

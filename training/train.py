@@ -113,7 +113,12 @@ class Training:
                 "a run can only go on with the data it began with"
             )
         self.rows = [run_folder.EpochRow(**row) for row in state["rows"]]
-        self.model.load_state_dict(state["model"])
+        try:
+            self.model.load_state_dict(state["model"])
+        except RuntimeError as error:
+            raise TrainingError(
+                f"the run was begun with another {self.recipe.network} than this version has"
+            ) from error
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])

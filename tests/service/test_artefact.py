@@ -50,6 +50,15 @@ def test_a_precision_that_was_not_exported_is_refused(folder: Path) -> None:
         artefact.load(folder, "int8")
 
 
+def test_the_first_precision_that_is_there_is_loaded(folder: Path) -> None:
+    assert artefact.load(folder, "int8", "fp32").precision == "int8"
+    (folder / "model.int8.onnx").unlink()
+    assert artefact.load(folder, "int8", "fp32").precision == "fp32"
+    files = json.loads((folder / "metadata.json").read_text())["files"]
+    change_metadata(folder, files={"model.onnx": files["model.onnx"]})
+    assert artefact.load(folder, "int8", "fp32").precision == "fp32"
+
+
 @pytest.mark.parametrize("name", ["model.onnx", "model.int8.onnx", "model.pt"])
 def test_a_changed_file_is_refused(folder: Path, name: str) -> None:
     with (folder / name).open("ab") as file:

@@ -1,11 +1,12 @@
 """Latencies are summed up per request and per window as the numbers say."""
 
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from service.latency import WINDOW, Latency, Window, of_request, server_timing
+from service.latency import SILENCE, WINDOW, Latency, Window, of_request, server_timing
 
 STAGES = ["read", "decode", "normalise", "queue", "inference", "total"]
 
@@ -69,9 +70,33 @@ def test_workers_see_each_others_images(tmp_path: Path) -> None:
     assert summary["latency_ms"]["total"] == {"p50": 1, "p95": 3, "p99": 3}
 
 
-def test_a_worker_that_replaces_another_begins_anew(tmp_path: Path) -> None:
-    Window(["a"], tmp_path, 1).add("a", latency(1))
-    assert Window(["a"], tmp_path, 1).as_json()["images"] == 0
+def test_a_worker_that_replaces_another_goes_on_with_its_counts(tmp_path: Path) -> None:
+    first = Window(["a"], tmp_path, 1)
+    first.add("a", latency(1))
+    first.set_in_work(3)
+    second = Window(["a"], tmp_path, 1)
+    assert second.as_json()["images_in_work"] == 0
+    second.add("a", latency(2))
+    (family,) = second.collect()
+    counts = [s.value for s in family.samples if s.name.endswith("_count") and s.labels["stage"] == "total"]
+    assert counts == [2]
+
+
+def test_a_worker_that_died_is_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = (Window(["a"], tmp_path, worker) for worker in (1, 2))
+    theirs.set_in_work(5)
+    theirs.beat(connections=7)
+    ours.beat(connections=3)
+    assert (ours.as_json()["workers"], ours.connections()) == (2, [3, 7])
+    now = time.monotonic()
+    monkeypatch.setattr("service.latency.time.monotonic", lambda: now + SILENCE + 1)
+    assert (ours.as_json()["workers"], ours.as_json()["images_in_work"], ours.connections()) == (1, 0, [3])
+
+
+def test_files_of_other_sizes_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "window-2").write_bytes(b"")
+    Window(["a", "b"], tmp_path, 3)
+    assert Window(["a"], tmp_path, 1).as_json()["workers"] == 1
 
 
 def test_histograms_count_the_images_of_all_workers(tmp_path: Path) -> None:
