@@ -58,13 +58,13 @@ def as_printed(network: nn.Module) -> nn.Module:
 
 
 TUTORIALS = {
-    "S0, AlexNet at 224×224": Tutorial(
+    "AlexNet at 224×224": Tutorial(
         network=AlexNetLite,
         transform=transforms.Compose([transforms.Resize((224, 224)), transforms.ToTensor()]),
         optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.01, momentum=0.9),
         ours=replace(RECIPES["alexnet"], written_digits=0, not_digits=0),
     ),
-    "S2, GoogLeNet at 28×28": Tutorial(
+    "GoogLeNet at 28×28": Tutorial(
         network=lambda: as_printed(GoogLeNetPlain()),
         transform=transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))]),
         optimizer=lambda parameters: torch.optim.Adam(parameters, lr=0.001),
