@@ -21,7 +21,15 @@ SMALL = ["--recipe", "sample", "--epochs", "3", "--batch-size", "500", "--device
 
 def start(*arguments: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "training.train", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # Whatever a shell starts in the background ignores Ctrl-C, and so would this.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def after_epoch(run: Path, epoch: int, process: "subprocess.Popen[str]") -> None:
