@@ -115,7 +115,8 @@ def torchserve(port: int, folder: Path) -> Sequence[str]:
     }
     (folder / "config.properties").write_text("\n".join(f"{name}={value}" for name, value in properties.items()))
     options = ["--foreground", "--disable-token-auth", "--ts-config", str(folder / "config.properties")]
-    return [f"{BIN}/torchserve", "--start", "--model-store", str(folder), *options]
+    logs = [f"LOG_LOCATION={folder}", f"METRICS_LOCATION={folder}"]  # its folder is the current one else
+    return ["env", *logs, f"{BIN}/torchserve", "--start", "--model-store", str(folder), *options]
 
 
 SITE_PACKAGES = {"BENCH_SITE_PACKAGES": os.pathsep.join(site.getsitepackages())}
