@@ -127,7 +127,7 @@ def unreadable(strength: Grey, mask: Mask) -> str | None:
     if contrast < BLANK_CONTRAST or contrast < CONTRAST_TO_NOISE * noise:
         return "blank: no ink stands out from the background"
     if contrast < LEAST_CONTRAST:
-        return f"too faint: ink and paper are {contrast:.0f} grey levels apart, {LEAST_CONTRAST:.0f} are needed"
+        return f"too faint: ink and paper are {contrast:.1f} grey levels apart, {LEAST_CONTRAST:.0f} are needed"
     return None
 
 

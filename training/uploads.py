@@ -92,7 +92,7 @@ def ask(pictures: Sequence[Labelled], url: str, model: str | None) -> list[Read]
     """Raises TrainingError where the service cannot be reached, or an answer is an error."""
     answers: list[Read] = []
     try:
-        with httpx.Client(base_url=url, timeout=120) as client:
+        with httpx.Client(base_url=url if "://" in url else f"http://{url}", timeout=120) as client:
             for some in requests_of(pictures):
                 pairs = zip(some, answers_to(client, some, model), strict=True)
                 answers += [as_read(labelled, answer) for labelled, answer in pairs]
