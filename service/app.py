@@ -54,7 +54,7 @@ class ImageUpload(bentoml.IODescriptor):
     workers=workers.count(SETTINGS),
     traffic={"timeout": TIMEOUT},
     metrics={"enabled": False},
-    # A line and a span for each request take a fifth of a millisecond, and nobody reads the spans; /metrics counts.
+    # A line and a span for each request cost every request time, and nobody reads the spans; /metrics counts.
     logging={"access": {"enabled": False}},
     tracing={"excluded_urls": ".*"},
 )

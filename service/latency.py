@@ -77,7 +77,7 @@ class Window:
     """The latencies of the last `WINDOW` images of a worker, and how many took how long since the server's start.
 
     Memory that the other workers can read, all float64: header, rows, counts. Written by the event loop alone.
-    prometheus_client's own way to share histograms takes five times longer than all of this.
+    prometheus_client's own way to share histograms does far more for each increment.
 
     `models`: the same in all workers. `folder`: the one that they share; None: there are no others.
     """

@@ -34,6 +34,7 @@ from service.upload import Upload, read_uploads
 logger = logging.getLogger("numeral")
 
 UPLOADS_IN_TURN = 8
+"""Of one request, before others get their turn."""
 
 INLINE_PIXELS = 32 * 32
 """Images up to this take about as long to prepare as a way to a thread and back; larger ones would hold up others."""

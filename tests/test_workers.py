@@ -76,8 +76,12 @@ def test_a_worker_that_died_is_replaced_and_counts_go_on(tmp_path: Path, digits:
         victim.wait(timeout=10)
         for _ in range(10):
             assert httpx.post(f"{url}/classify", content=body).status_code == 200
-        while httpx.get(f"{url}/stats").json()["workers"] < 2 or victim in supervisor.children():
+        for _ in range(150):
+            if httpx.get(f"{url}/stats").json()["workers"] == 2 and victim not in supervisor.children():
+                break
             time.sleep(0.2)
+        else:
+            pytest.fail("no worker came in the place of the one that died")
         exposition = httpx.get(f"{url}/metrics").text
         assert metric(exposition, counted) == 20
         assert metric(exposition, 'numeral_stage_seconds_count{model="googlenet",stage="total"}') == 20
