@@ -44,7 +44,7 @@ def outcome(artefact: Artefact, probabilities: NDArray[np.float32] | None, refus
         "confidence": round(confidence, 6),
         "accepted": accepted,
         "reason": None if accepted else unsure(confidence, artefact.reject_threshold),
-        "probabilities": {name: round(float(p), 6) for name, p in zip(artefact.labels, probabilities, strict=True)},
+        "probabilities": dict(zip(artefact.labels, probabilities.astype(np.float64).round(6).tolist(), strict=True)),
     }
 
 

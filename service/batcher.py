@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """probabilities: float32 [N, classes]; the seconds are of the batch these images were in."""
 
     probabilities: NDArray[np.float32]
@@ -26,8 +25,7 @@ class Answered:
     inference_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """Images that belong together, never more than one batch holds."""
 
     images: NDArray[np.uint8]

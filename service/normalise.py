@@ -6,7 +6,7 @@ al. 1998, section III.A). Numpy and Pillow alone: training calibrates with the v
 
 import functools
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,8 +51,7 @@ THIN_STROKE = 1.9
 """Pixels, in the 20×20 box; MNIST's own strokes are thicker."""
 
 
-@dataclass(frozen=True)
-class Normalised:
+class Normalised(NamedTuple):
     """Either a digit, uint8 [28, 28], or the reason why there is none to read."""
 
     digit: NDArray[np.uint8] | None
@@ -88,30 +87,29 @@ def is_canonical(grey: Grey) -> bool:
     box = bounds(grey > JPEG_NOISE)
     if not BOX - 3 <= max(box.height, box.width) <= BOX + 1:
         return False
-    return all(abs(centre - CENTRE) <= 1 for centre in centre_of_mass(grey))
+    row, column = centre_of_mass(grey)
+    return abs(row - CENTRE) <= 1 and abs(column - CENTRE) <= 1
 
 
 def centre_of_mass(values: Grey) -> tuple[float, float]:
     """Row and column."""
-    # Products with a vector: numpy's sums along an axis take thrice as long at this size.
+    # Two products: numpy's sums along an axis take several times as long at this size.
     height, width = values.shape
-    by_row = values @ np.ones(width, np.float32)
-    total = float(by_row.sum())
-    row = float(by_row @ np.arange(height, dtype=np.float32)) / total
-    column = float((values @ np.arange(width, dtype=np.float32)).sum()) / total
-    return row, column
+    (total, by_column), (by_row, _) = (moments(height) @ values @ moments(width).T).tolist()
+    return by_row / total, by_column / total
+
+
+@functools.cache
+def moments(length: int) -> Grey:
+    """[2, length]: weights for the sum, and for the sum of positions."""
+    return np.stack([np.ones(length, np.float32), np.arange(length, dtype=np.float32)])
 
 
 def bounds(mask: Mask) -> Box:
     """Of a mask that is not empty."""
-    rows, columns = np.asarray(mask.any(axis=1)), np.asarray(mask.any(axis=0))
-    height, width = mask.shape
-    return Box(
-        int(rows.argmax()),
-        height - int(rows[::-1].argmax()),
-        int(columns.argmax()),
-        width - int(columns[::-1].argmax()),
-    )
+    # Bytes are searched faster than numpy gets to its loop.
+    rows, columns = np.asarray(mask.any(axis=1)).tobytes(), np.asarray(mask.any(axis=0)).tobytes()
+    return Box(rows.find(1), rows.rfind(1) + 1, columns.find(1), columns.rfind(1) + 1)
 
 
 def unreadable(strength: Grey, mask: Mask) -> str | None:

@@ -1,5 +1,6 @@
 """Everything that is read and not classified: the web page, the models, the statistics and the metrics."""
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,9 @@ PAGE_HEADERS = {
 }
 
 
+@cache
 def reader() -> "Reader":
-    """Of this worker."""
+    """Of this worker, which has one as long as it serves."""
     current: Reader = bentoml.get_current_service().reader
     return current
 

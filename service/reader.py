@@ -1,15 +1,13 @@
 """The way of a request: files out of it, pixels out of them, digits through a network, one answer for each."""
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from http import HTTPStatus
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -29,6 +27,7 @@ from service.latency import Latency, Window, of_request, server_timing
 from service.normalise import normalise
 from service.problem import Problem
 from service.settings import Settings
+from service.time_limit import TimeLimit
 from service.upload import Upload, read_uploads
 
 logger = logging.getLogger("numeral")
@@ -40,8 +39,7 @@ INLINE_PIXELS = 32 * 32
 """Images up to this take about as long to prepare as a way to a thread and back; larger ones would hold up others."""
 
 
-@dataclass(frozen=True)
-class Received:
+class Received(NamedTuple):
     """A request that has arrived whole. `started` is of `time.perf_counter`."""
 
     model: str
@@ -50,8 +48,7 @@ class Received:
     read_seconds: float
 
 
-@dataclass(frozen=True)
-class Prepared:
+class Prepared(NamedTuple):
     """An image ready for the network, or the reason why it does not get there."""
 
     digit: NDArray[np.uint8] | None
@@ -73,17 +70,21 @@ class Reader:
         self.engines = engines
         self.batchers = {name: batcher(engine, settings) for name, engine in engines.items()}
         self.requests = Admission(settings.max_requests, "requests")
-        self.images = Admission(settings.queue_size, "images")
+        self.read_limit = TimeLimit(settings.read_timeout_ms / 1000)
+        self.deadline = TimeLimit(settings.deadline_ms / 1000)
         # No more at once than there are cores: each large picture takes memory while it is decoded.
         self.preparers = ThreadPoolExecutor(workers.share_of_cores(settings), thread_name_prefix="prepare")
         folder = workers.shared_folder()
         self.window = Window(sorted(engines), folder, workers.index())
+        self.images = Admission(settings.queue_size, "images", self.window.set_in_work)
         self.balance = Balance(self.window) if folder else None
 
     def close(self) -> None:
         for batcher in self.batchers.values():
             batcher.close()
         self.preparers.shutdown(wait=False)
+        self.read_limit.close()
+        self.deadline.close()
         if self.balance:
             self.balance.close()
 
@@ -93,7 +94,7 @@ class Reader:
         try:
             with self.requests.admit(1):
                 model = self.model_name(request)
-                uploads = await read_uploads(request, self.settings)
+                uploads = await read_uploads(request, self.settings, self.read_limit)
                 received = Received(model, uploads, started, time.perf_counter() - started)
                 response = respond(received, await self.answers(received))
                 if self.balance and self.balance.wants_to_close():
@@ -107,6 +108,8 @@ class Reader:
             return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail).response()
 
     def model_name(self, request: Request) -> str:
+        if not request.scope["query_string"]:
+            return self.settings.default_model
         if unknown := set(request.query_params) - {"model"}:
             detail = f"parameter {min(unknown)[:40]!r} is unknown; allowed: model"
             raise Problem(HTTPStatus.BAD_REQUEST, detail)
@@ -118,9 +121,9 @@ class Reader:
 
     async def answers(self, received: Received) -> list[dict[str, Any] | Problem]:
         """One for each upload. Raises Problem: 429 no room, 504 past the deadline, each for the request as a whole."""
-        with self.admit_images(len(received.uploads)):
+        with self.images.admit(len(received.uploads)):
             try:
-                async with asyncio.timeout(self.settings.deadline_ms / 1000):
+                with self.deadline.start():
                     prepared = await self.prepare_all(received.uploads)
                     inferred = await self.infer(received.model, prepared)
             except TimeoutError as error:
@@ -130,15 +133,6 @@ class Reader:
             item if isinstance(item, Problem) else self.answer(received, upload, item, row)
             for upload, item, row in zip(received.uploads, prepared, inferred, strict=True)
         ]
-
-    @contextlib.contextmanager
-    def admit_images(self, count: int) -> Iterator[None]:
-        with self.images.admit(count):
-            self.window.set_in_work(self.images.admitted)
-            try:
-                yield
-            finally:
-                self.window.set_in_work(self.images.admitted - count)
 
     async def prepare_all(self, uploads: Sequence[Upload]) -> list[Prepared | Problem]:
         if len(uploads) == 1:
@@ -173,7 +167,8 @@ class Reader:
         inferred: list[Inferred | None] = [None] * len(prepared)
         if seen:
             places, digits = zip(*seen, strict=True)
-            pieces = await self.batchers[model].submit(np.stack(digits))
+            images = np.stack(digits) if len(digits) > 1 else digits[0][np.newaxis]
+            pieces = await self.batchers[model].submit(images)
             rows = [(row, piece) for piece in pieces for row in piece.probabilities]
             for place, row in zip(places, rows, strict=True):
                 inferred[place] = row

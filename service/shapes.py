@@ -1,6 +1,7 @@
 """The connected shapes of a mask, as runs of pixels: a digit of 28×28 has about sixty, so plain Python is fast."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +10,7 @@ Mask = NDArray[np.bool_]
 Counts = NDArray[np.intp]
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(NamedTuple):
     """Rows and columns from `top`, `left` up to and without `bottom`, `right`."""
 
     top: int

@@ -1,8 +1,8 @@
 """Takes the files out of a request: multipart, any field name, or a raw body. All in memory, nothing fetched."""
 
-import asyncio
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import NamedTuple
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from service.problem import Problem
 from service.settings import Settings
+from service.time_limit import TimeLimit
 
 TEXT_FIELDS = 64
 """That a form may hold beside its files."""
@@ -19,8 +20,7 @@ DRAINED = 10
 answer: a server that stops reading resets the connection under it."""
 
 
-@dataclass(frozen=True)
-class Upload:
+class Upload(NamedTuple):
     """`filename` is the client's word, None for a raw body; it is only repeated in the answer."""
 
     content: bytes
@@ -33,10 +33,10 @@ class Part:
     content: bytearray = field(default_factory=bytearray)
 
 
-async def read_uploads(request: Request, settings: Settings) -> list[Upload]:
+async def read_uploads(request: Request, settings: Settings, limit: TimeLimit) -> list[Upload]:
     """At least one. Raises Problem: 400 malformed, empty or without a file, 408 too slow, 413 past a limit."""
     try:
-        async with asyncio.timeout(settings.read_timeout_ms / 1000):
+        with limit.start():
             body = await read_body(request, settings.max_body_bytes)
     except TimeoutError as error:
         raise Problem(
@@ -68,12 +68,15 @@ async def read_body(request: Request, limit: int) -> bytes:
     chunks: list[bytes] = []
     if size <= limit * DRAINED:
         received = 0
-        async for chunk in request.stream():
+        more = True
+        while more and received <= limit * DRAINED:
+            message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunk, more = message.get("body", b""), message.get("more_body", False)
             received += len(chunk)
             if received <= limit:
                 chunks.append(chunk)
-            elif received > limit * DRAINED:
-                break
         size = max(size, received)
     if size > limit:
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has {size:,} bytes; the limit is {limit:,}")

@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from service.problem import Problem
 from service.settings import Settings
+from service.time_limit import TimeLimit
 from service.upload import Upload, read_uploads
 
 SETTINGS = Settings(max_body_bytes=1000, max_files=3, read_timeout_ms=200)
@@ -34,7 +35,10 @@ def form(files: list[tuple[str, tuple[str, bytes, str]]], data: dict[str, str] |
 
 
 def read(request: Request, settings: Settings = SETTINGS) -> list[Upload]:
-    return asyncio.run(read_uploads(request, settings))
+    async def read_within_limit() -> list[Upload]:
+        return await read_uploads(request, settings, TimeLimit(settings.read_timeout_ms / 1000))
+
+    return asyncio.run(read_within_limit())
 
 
 @pytest.mark.parametrize("content_type", [None, "image/png", "application/octet-stream", "text/plain", "nonsense"])
