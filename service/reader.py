@@ -135,27 +135,28 @@ class Reader:
         ]
 
     async def prepare_all(self, uploads: Sequence[Upload]) -> list[Prepared | Problem]:
-        if len(uploads) == 1:
-            return [await self.prepare(uploads[0])]
         prepared: list[Prepared | Problem] = []
         for start in range(0, len(uploads), UPLOADS_IN_TURN):
-            prepared += await asyncio.gather(*map(self.prepare, uploads[start : start + UPLOADS_IN_TURN]))
-            # Between the many small files of one request, other requests get their turn.
-            await asyncio.sleep(0)
+            if start:  # between the many small files of one request, other requests get their turn
+                await asyncio.sleep(0)
+            turn = [self.prepare(upload) for upload in uploads[start : start + UPLOADS_IN_TURN]]
+            elsewhere = [item for item in turn if isinstance(item, asyncio.Future)]
+            if elsewhere:
+                await asyncio.gather(*elsewhere)
+            prepared += [item.result() if isinstance(item, asyncio.Future) else item for item in turn]
         return prepared
 
-    async def prepare(self, upload: Upload) -> Prepared | Problem:
-        """A file that cannot be read is a Problem of its own and harms no other."""
+    def prepare(self, upload: Upload) -> "Prepared | Problem | asyncio.Future[Prepared | Problem]":
+        """A file that cannot be read is a Problem of its own and harms no other. Large images go to a thread."""
         start = time.perf_counter()
         try:
             image = open_image(upload.content, self.settings.max_pixels)
-            open_seconds = time.perf_counter() - start
-            if image.width * image.height > INLINE_PIXELS:
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self.preparers, read_digit, image, open_seconds)
-            return read_digit(image, open_seconds)
         except Problem as problem:
             return problem
+        open_seconds = time.perf_counter() - start
+        if image.width * image.height > INLINE_PIXELS:
+            return asyncio.get_running_loop().run_in_executor(self.preparers, read_digit, image, open_seconds)
+        return read_digit(image, open_seconds)
 
     async def infer(self, model: str, prepared: Sequence[Prepared | Problem]) -> list[Inferred | None]:
         """In the order of `prepared`, None for what has no digit to look at."""
@@ -220,17 +221,20 @@ def warm_up() -> None:
     read_digit(open_image(picture.getvalue(), max_pixels=256 * 256), open_seconds=0)
 
 
-def read_digit(image: Image.Image, open_seconds: float) -> Prepared:
-    """Raises Problem 422 where the content cannot be decoded."""
+def read_digit(image: Image.Image, open_seconds: float) -> Prepared | Problem:
+    """Problem 422 where the content cannot be decoded, or makes no sense once it is."""
     start = time.perf_counter()
-    load_pixels(image, at_least=2 * WORKING_SIDE)
+    try:
+        load_pixels(image, at_least=2 * WORKING_SIDE)
+    except Problem as problem:
+        return problem
     decoded = time.perf_counter()
     try:
         normalised = normalise(image)
     except Exception as error:  # whatever an odd image leads to is that image's own trouble
         logger.exception("an image of mode %s and size %s could not be normalised", image.mode, image.size)
         detail = f"the image of mode {image.mode} and {image.width}×{image.height} pixels cannot be normalised: {error}"
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from error
+        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
     return Prepared(
         digit=normalised.digit,
         reason=normalised.reason,
