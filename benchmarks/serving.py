@@ -38,6 +38,8 @@ from matplotlib import pyplot as plt
 
 Figures = dict[str, float]
 
+WRK_MISSING = "wrk is not installed; get it with: apt-get install wrk (Debian, Ubuntu), brew install wrk (macOS)"
+
 
 @dataclass(frozen=True)
 class Arguments:
@@ -128,7 +130,8 @@ def answers(url: str, process: "subprocess.Popen[bytes]") -> bool:
     return False
 
 
-def wrk(url: str, load: Load, seconds: float, body: list[str]) -> Figures:
+def wrk(url: str, load: Load, seconds: float, body: list[str], rate: float = 0) -> Figures:
+    """`rate`: requests a second that leave whether the ones before are answered or not; 0: as soon as they are."""
     script = str(ROOT / "benchmarks/load.lua")
     command = [
         "wrk",
@@ -143,21 +146,25 @@ def wrk(url: str, load: Load, seconds: float, body: list[str]) -> Figures:
         "--",
         *body,
     ]
-    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    paced = {"RATE": str(rate)} if rate else {}
+    finished = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | paced)
     return json.loads(finished.stdout.splitlines()[-1])
 
 
-def measure(target: Target, arguments: Arguments, bodies: dict[str, list[str]]) -> dict[str, Figures]:
-    environment = {
+def environment(precision: str, model: str) -> dict[str, str]:
+    return {
         **os.environ,
         "BENTOML_DO_NOT_TRACK": "True",
-        "NUMERAL_PRECISION": arguments.precision,
+        "NUMERAL_PRECISION": precision,
         "NUMERAL_PROVIDER": "cpu",
-        "NUMERAL_DEFAULT_MODEL": arguments.model,
+        "NUMERAL_DEFAULT_MODEL": model,
         "OMP_NUM_THREADS": "1",
     }
+
+
+def measure(target: Target, arguments: Arguments, bodies: dict[str, list[str]]) -> dict[str, Figures]:
     figures = {}
-    with running(target, environment) as url:
+    with running(target, environment(arguments.precision, arguments.model)) as url:
         wrk(url + target.path, target.loads[0], 2, bodies[target.loads[0].body])
         for load in target.loads:
             measured = wrk(url + target.path, load, arguments.seconds, bodies[load.body])
@@ -249,7 +256,7 @@ def chart(results: dict[str, dict[str, Figures]], title: str, path: Path) -> Non
 def main() -> None:
     arguments = tyro.cli(Arguments, description=__doc__)
     if not shutil.which("wrk"):
-        sys.exit("wrk is not installed; get it with: apt-get install wrk (Debian, Ubuntu), brew install wrk (macOS)")
+        sys.exit(WRK_MISSING)
     started = time.strftime("%Y-%m-%d")
     file = "model.int8.onnx" if arguments.precision == "int8" else "model.onnx"
     os.environ["BENCH_MODEL"] = str(ROOT / "exported" / arguments.model / file)

@@ -200,7 +200,7 @@ class Reader:
 def batcher(engine: Engine, settings: Settings) -> Batcher:
     """A GPU works while the loop goes on reading; a network on the CPU takes the loop's own core in any case."""
     executor = ThreadPoolExecutor(1, thread_name_prefix="inference") if engine.provider == CUDA else None
-    return Batcher(counted(engine), settings.max_batch, executor, settings.max_wait_ms / 1000)
+    return Batcher(counted(engine), engine.max_batch, executor, settings.max_wait_ms / 1000)
 
 
 def counted(engine: Engine) -> Run:

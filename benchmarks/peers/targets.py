@@ -27,13 +27,22 @@ class Load:
     body: str
     connections: int = 32
     images: int = 1
+    when: str = ""
 
     def __str__(self) -> str:
-        return f"{self.body}, {self.connections} connections"
+        return f"{self.body}, {self.connections} connections{self.when}"
 
 
 RAW = Load("raw")
-OURS = (RAW, Load("multipart image"), Load("raw", 1), Load("raw", 8), Load("raw", 128), Load("64 files", 4, images=64))
+OURS = (
+    RAW,
+    Load("multipart image"),
+    Load("raw", 8),
+    Load("raw", 128),
+    Load("raw", 1, when=" right after"),
+    Load("64 files", 4, images=64),
+    Load("raw", 1),
+)
 
 
 @dataclass(frozen=True)
