@@ -24,6 +24,7 @@ from training import data, train, upload_like, uploads
 from training.calibration import confidences
 from training.confidence import auroc
 from training.evaluate import predict
+from training.networks import NETWORKS
 from training.recipe import RECIPES, Recipe
 
 FULL = RECIPES["googlenet"].augmentation
@@ -116,7 +117,7 @@ def setting(arguments: Arguments) -> list[Any]:
 
 
 def runs(arguments: Arguments) -> Iterator[dict[str, Any]]:
-    whole = data.load("mnist", arguments.data_dir, 28)
+    whole = data.load("mnist", arguments.data_dir, NETWORKS["googlenet"].contract)
     dataset = replace(whole, train=whole.train.take(torch.arange(arguments.images)))
     held_out = {"MNIST validation": dataset.validation, "photographed": upload_like.make(whole)}
     if arguments.uploads:

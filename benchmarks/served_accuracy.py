@@ -20,6 +20,7 @@ from training import data
 from training.confidence import expected_calibration_error
 from training.errors import TrainingError
 from training.evaluate import Accuracy
+from training.networks import NETWORKS
 
 FILES = 100
 
@@ -57,7 +58,7 @@ def served(client: httpx.Client, model: str, split: data.Split) -> tuple[Accurac
 def main() -> None:
     arguments = tyro.cli(Arguments, description=__doc__)
     try:
-        split = data.load("mnist", arguments.data_dir, 28).test
+        split = data.load("mnist", arguments.data_dir, NETWORKS["googlenet"].contract).test
     except TrainingError as error:
         sys.exit(f"error: {error}")
     with httpx.Client(base_url=arguments.url, timeout=120) as client:

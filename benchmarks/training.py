@@ -129,7 +129,7 @@ class Rates:
 def main() -> None:
     arguments = tyro.cli(Arguments, description=__doc__)
     device = hardware.pick(arguments.device)
-    dataset = data.load("mnist", arguments.data_dir, NETWORKS["googlenet"].contract.size)
+    dataset = data.load("mnist", arguments.data_dir, NETWORKS["googlenet"].contract)
     rates = {name: Rates() for name in TUTORIALS}
     for _ in range(arguments.rounds):
         for name, tutorial in TUTORIALS.items():

@@ -10,15 +10,18 @@ import torch
 from PIL import Image
 from torch import Generator, Tensor
 from torchvision import datasets
+from torchvision.transforms import v2
 
 from training.errors import TrainingError
+from training.networks.contract import InputContract
 
 NOT_A_DIGIT = -1
 """The label of an image that belongs to none of the classes."""
 
 DIGIT_LABELS = tuple("0123456789")
+CIFAR10_LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 VALIDATION_IMAGES = 5_000
-"""Of MNIST's and Fashion-MNIST's 60,000 training images."""
+"""Of the 60,000 training images of MNIST and Fashion-MNIST, and the 50,000 of CIFAR-10."""
 
 SPLIT_SEED = 20_260_000
 """One for ever and apart from a run's seed: figures of different runs are of the same images."""
@@ -33,7 +36,7 @@ FOUR_WAYS = (
 
 @dataclass(frozen=True)
 class Split:
-    """images: uint8 [N, H, W], ink light on dark; labels: int64 [N], `NOT_A_DIGIT` among them where some are none."""
+    """images: uint8 [N, H, W], digits light on dark, or [N, C, H, W]; labels: int64 [N], some may be `NOT_A_DIGIT`."""
 
     images: Tensor
     labels: Tensor
@@ -59,20 +62,46 @@ class Dataset:
     test: Split
 
 
-def load(name: str, data_dir: Path, size: int) -> Dataset:
-    """`name` as in `Recipe.data`; `size` is the side in pixels that images of a folder tree are resized to."""
-    if name == "mnist":
-        return load_torchvision(datasets.MNIST, data_dir, DIGIT_LABELS)
-    if name == "fashion-mnist":
-        return load_torchvision(datasets.FashionMNIST, data_dir, tuple(datasets.FashionMNIST.classes))
-    if name == "sample":
-        return load_sample()
+def load(name: str, data_dir: Path, contract: InputContract) -> Dataset:
+    """`name` as in `Recipe.data`; the images are brought to `contract.shape`."""
     if name.startswith("folder:"):
-        return load_folder(Path(name.removeprefix("folder:")), size)
-    raise TrainingError(f"data {name!r} is unknown; known: mnist, fashion-mnist, sample, folder:PATH. {FOUR_WAYS}")
+        return load_folder(Path(name.removeprefix("folder:")), contract)
+    if name == "mnist":
+        dataset = load_torchvision(datasets.MNIST, data_dir, DIGIT_LABELS)
+    elif name == "fashion-mnist":
+        dataset = load_torchvision(datasets.FashionMNIST, data_dir, tuple(datasets.FashionMNIST.classes))
+    elif name == "cifar10":
+        dataset = load_torchvision(datasets.CIFAR10, data_dir, CIFAR10_LABELS)
+    elif name == "sample":
+        dataset = load_sample()
+    else:
+        known = "mnist, fashion-mnist, cifar10, sample, folder:PATH"
+        raise TrainingError(f"data {name!r} is unknown; known: {known}. {FOUR_WAYS}")
+    return Dataset(
+        dataset.labels,
+        *(
+            Split(shaped(split.images, contract), split.labels)
+            for split in (dataset.train, dataset.validation, dataset.test)
+        ),
+    )
 
 
-def load_torchvision(source: type[datasets.MNIST], data_dir: Path, labels: tuple[str, ...]) -> Dataset:
+def shaped(images: Tensor, contract: InputContract) -> Tensor:
+    """uint8 [N, H, W] or [N, C, H, W] → [N, *contract.shape]: resized, grey repeated as colour or colour greyed."""
+    if images.shape[1:] == contract.shape:
+        return images
+    coloured = images if images.ndim == 4 else images.unsqueeze(1)
+    if coloured.shape[1] > contract.channels:
+        coloured = v2.functional.rgb_to_grayscale(coloured)
+    resized = [
+        v2.functional.resize(part, [contract.size, contract.size], antialias=True) for part in coloured.split(5_000)
+    ]
+    return torch.cat(resized).expand(-1, contract.channels, -1, -1).reshape(-1, *contract.shape).contiguous()
+
+
+def load_torchvision(
+    source: type[datasets.MNIST | datasets.CIFAR10], data_dir: Path, labels: tuple[str, ...]
+) -> Dataset:
     """Downloads (with checksums) what `data_dir` does not hold."""
     try:
         training = source(str(data_dir), train=True, download=True)
@@ -80,8 +109,15 @@ def load_torchvision(source: type[datasets.MNIST], data_dir: Path, labels: tuple
     except (RuntimeError, URLError, OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise TrainingError(f"{source.__name__} cannot be read from {data_dir}: {reason}. {FOUR_WAYS}") from error
-    train, validation = hold_out(Split(training.data, training.targets), VALIDATION_IMAGES)
-    return Dataset(labels, train, validation, Split(test.data, test.targets))
+    train, validation = hold_out(as_tensors(training), VALIDATION_IMAGES)
+    return Dataset(labels, train, validation, as_tensors(test))
+
+
+def as_tensors(source: datasets.MNIST | datasets.CIFAR10) -> Split:
+    """CIFAR-10 comes as an array with the channels last."""
+    if isinstance(source.data, Tensor):
+        return Split(source.data, source.targets)
+    return Split(torch.from_numpy(source.data).movedim(-1, 1).contiguous(), torch.tensor(source.targets))
 
 
 def load_sample() -> Dataset:
@@ -102,15 +138,15 @@ def hold_out(split: Split, count: int) -> tuple[Split, Split]:
     return split.take(order[count:]), split.take(order[:count])
 
 
-def load_folder(root: Path, size: int) -> Dataset:
+def load_folder(root: Path, contract: InputContract) -> Dataset:
     """Class folders under `root`, or under `root/train` and `root/test`; a twelfth of training is validation.
 
     Without a `test` folder a sixth of all is held out as test.
     """
     apart = (root / "train").is_dir() and (root / "test").is_dir()
-    classes, everything = read_tree(root / "train" if apart else root, size)
+    classes, everything = read_tree(root / "train" if apart else root, contract)
     if apart:
-        test_classes, test = read_tree(root / "test", size)
+        test_classes, test = read_tree(root / "test", contract)
         if test_classes != classes:
             raise TrainingError(f"classes of {root / 'test'} are {test_classes}, those of train are {classes}")
         rest = everything
@@ -122,22 +158,23 @@ def load_folder(root: Path, size: int) -> Dataset:
     return Dataset(classes, train, validation, test)
 
 
-def read_tree(root: Path, size: int) -> tuple[tuple[str, ...], Split]:
-    """The class names, sorted, and all images in grey, resized to `size`×`size`."""
+def read_tree(root: Path, contract: InputContract) -> tuple[tuple[str, ...], Split]:
+    """The class names, sorted, and all images, resized, in grey or in colour."""
     try:
         tree = datasets.ImageFolder(str(root))
     except (FileNotFoundError, OSError) as error:
         raise TrainingError(f"{root} is no tree of class folders with images: {error}. {FOUR_WAYS}") from error
     with ThreadPoolExecutor() as readers:
-        images = list(readers.map(lambda sample: read_grey(Path(sample[0]), size), tree.samples))
+        images = list(readers.map(lambda sample: read_image(Path(sample[0]), contract), tree.samples))
     return tuple(tree.classes), Split(torch.from_numpy(np.stack(images)), torch.tensor(tree.targets))
 
 
-def read_grey(path: Path, size: int) -> np.ndarray:
-    """uint8 [size, size]."""
+def read_image(path: Path, contract: InputContract) -> np.ndarray:
+    """uint8 `contract.shape`."""
     try:
         with Image.open(path) as image:
-            grey = image.convert("L")
+            converted = image.convert("L" if contract.channels == 1 else "RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise TrainingError(f"{path} cannot be read as an image: {error}; mend or remove it") from error
-    return np.asarray(grey.resize((size, size), Image.Resampling.BILINEAR))
+    pixels = np.asarray(converted.resize((contract.size, contract.size), Image.Resampling.BILINEAR))
+    return pixels if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)

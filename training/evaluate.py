@@ -23,7 +23,6 @@ from torch import Tensor, nn
 from training import data, hardware, plots, run_folder
 from training.errors import TrainingError
 from training.graph import Classifier
-from training.networks import NETWORKS
 
 BATCH = 500
 WORST = 40
@@ -67,7 +66,7 @@ def load_classifier(folder: Path, labels: tuple[str, ...], on: torch.device) -> 
             f"go on with: python -m training.train --resume {folder}"
         )
     run_folder.check_labels(state, labels)
-    classifier = Classifier(recipe.network, len(labels)).to(on).to(memory_format=torch.channels_last)
+    classifier = Classifier(recipe.network, len(labels), recipe.contract).to(on).to(memory_format=torch.channels_last)
     averaged = {
         name.removeprefix("module."): value for name, value in state["averaged"].items() if name.startswith("module.")
     }
@@ -97,7 +96,7 @@ class Arguments:
 def evaluate(arguments: Arguments) -> Accuracy:
     recipe = run_folder.read_recipe(arguments.run)
     on = hardware.pick(arguments.device)
-    dataset = data.load(recipe.data, arguments.data_dir, NETWORKS[recipe.network].contract.size)
+    dataset = data.load(recipe.data, arguments.data_dir, recipe.contract)
     names = dataset.labels
     classifier = load_classifier(arguments.run, names, on)
     split = (dataset.test if arguments.split == "test" else dataset.validation).to(on)

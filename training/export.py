@@ -26,7 +26,6 @@ from training.calibration import calibrate
 from training.errors import TrainingError
 from training.evaluate import Accuracy, load_classifier, predict
 from training.graph import ServedGraph
-from training.networks import NETWORKS
 from training.parity import ATOL, BATCHES, RTOL, onnx_outputs, prove, prove_int8
 from training.quantise import quantise
 from training.recipe import Recipe
@@ -72,8 +71,18 @@ def as_json(measured: Accuracy) -> dict[str, Any]:
     return {"accuracy": measured.share, "n": measured.count, "interval_95": measured.interval}
 
 
+def reads_digits(recipe: Recipe, dataset: data.Dataset) -> bool:
+    """Whether the network is for what the service's normaliser makes of a picture."""
+    return dataset.labels == data.DIGIT_LABELS and recipe.contract.shape == (28, 28)
+
+
 def calibration_images(recipe: Recipe, dataset: data.Dataset) -> data.Split:
-    """What temperature and threshold are fitted on: uploads where the network learned what is no digit."""
+    """What temperature and threshold are fitted on: uploads where the network learned what is no digit.
+
+    A network that has trained on the validation split is sure of it; then it is the test split, for want of another.
+    """
+    if recipe.validate_on_test:
+        return dataset.test
     return upload_like.make(dataset) if recipe.not_digits else dataset.validation
 
 
@@ -100,13 +109,17 @@ def write_artefact(run: Path, dataset: data.Dataset, folder: Path) -> None:
     quantise(folder / "model.onnx", quantisation_images(held_out, dataset), folder / "model.int8.onnx")
     int8 = prove_int8(folder, dataset.test)
 
-    contract = NETWORKS[recipe.network].contract
     rows = run_folder.read_log(run)
     metadata = {
         "schema_version": SCHEMA_VERSION,
         "network": recipe.network,
         "labels": dataset.labels,
-        "input": {"name": "images", "shape": ["batch", contract.size, contract.size], "dtype": "uint8"},
+        "input": {
+            "name": "images",
+            "shape": ["batch", *recipe.contract.shape],
+            "dtype": "uint8",
+            "made_by": "digit normaliser" if reads_digits(recipe, dataset) else "resize",
+        },
         "files": {name: {"sha256": sha256(folder / name)} for name in FILES},
         "opset": onnx_ir.load(folder / "model.onnx").opset_imports[""],
         "temperature": calibration.temperature,
@@ -156,7 +169,7 @@ def replace_folder(new: Path, target: Path) -> None:
 
 def export(arguments: Arguments) -> None:
     recipe = run_folder.read_recipe(arguments.run)
-    dataset = data.load(recipe.data, arguments.data_dir, NETWORKS[recipe.network].contract.size)
+    dataset = data.load(recipe.data, arguments.data_dir, recipe.contract)
     arguments.target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=arguments.target.parent, prefix=f".{arguments.target.name}-") as temporary:
         folder = Path(temporary) / arguments.target.name

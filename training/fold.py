@@ -86,12 +86,13 @@ def can_fold_resize(contract: InputContract, network: nn.Sequential) -> bool:
     if contract.network_size <= contract.size:
         return False
     first, pool, *_ = network.children()
-    factor = contract.network_size / contract.size
+    if not (isinstance(first, nn.Conv2d) and isinstance(pool, nn.MaxPool2d)):
+        return False
+    outputs = (contract.network_size + 2 * int(first.padding[0]) - first.kernel_size[0]) // first.stride[0] + 1
     return (
-        isinstance(first, nn.Conv2d)
-        and isinstance(pool, nn.MaxPool2d)
-        and factor == PHASES * first.stride[0]
+        contract.network_size / contract.size == PHASES * first.stride[0]
         and (pool.kernel_size, pool.stride) == (PHASES + 1, PHASES)
+        and outputs == PHASES * contract.size - 1
     )
 
 

@@ -10,16 +10,16 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from training.fold import can_fold_resize, fold_resize
 from training.networks import NETWORKS
-from training.networks.contract import Preprocess
+from training.networks.contract import InputContract, Preprocess
 from training.networks.googlenet import ConvBNReLU, SmallMapConv2d
 
 
 class Classifier(nn.Module):
-    """uint8 [N, S, S] → logits [N, classes]."""
+    """uint8 [N, *contract.shape] → logits [N, classes]. `contract`: the network's own if none is given."""
 
-    def __init__(self, network: str, classes: int) -> None:
+    def __init__(self, network: str, classes: int, contract: InputContract | None = None) -> None:
         super().__init__()
-        self.preprocess = Preprocess(NETWORKS[network].contract)
+        self.preprocess = Preprocess(contract or NETWORKS[network].contract)
         self.network = NETWORKS[network].build(classes)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -28,7 +28,7 @@ class Classifier(nn.Module):
 
 
 class ServedGraph(nn.Module):
-    """uint8 [N, S, S] → probabilities and logits, float32 [N, classes] each.
+    """uint8 [N, *shape] → probabilities and logits, float32 [N, classes] each.
 
     The probabilities are of the logits divided by `temperature` (Guo et al. 2017); the logits are as trained.
     """
@@ -81,9 +81,8 @@ def map_sides(classifier: Classifier) -> dict[nn.Module, int]:
     hooks = [
         module.register_forward_pre_hook(note) for module in classifier.modules() if isinstance(module, SmallMapConv2d)
     ]
-    side = classifier.preprocess.contract.size
     with torch.inference_mode():
-        classifier(torch.zeros((1, side, side), dtype=torch.uint8))
+        classifier(torch.zeros((1, *classifier.preprocess.contract.shape), dtype=torch.uint8))
     for hook in hooks:
         hook.remove()
     return sides

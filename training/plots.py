@@ -1,8 +1,9 @@
 """The pictures of a run and of an evaluation. Each is written whole to one PNG."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 
@@ -14,6 +15,15 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from training.run_folder import EpochRow
+
+
+@contextlib.contextmanager
+def picture(path: Path, rows: int, columns: int, inches: tuple[float, float]) -> Iterator[Any]:
+    """Axes to draw on, an array [rows, columns], which are then written to `path`."""
+    figure, axes = plt.subplots(rows, columns, figsize=inches, layout="constrained", squeeze=False)
+    yield axes
+    figure.savefig(path, dpi=100)
+    plt.close(figure)
 
 
 def save_curves(rows: "Sequence[EpochRow]", path: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ RECIPE = "recipe.json"
 
 @dataclass(frozen=True)
 class EpochRow:
-    """One line of log.csv. Accuracies are of the averaged weights, on the validation split."""
+    """One line of log.csv. Validation is of the averaged weights, training of the weights as they changed."""
 
     epoch: int
     train_loss: float
@@ -29,6 +30,7 @@ class EpochRow:
     learning_rate: float
     seconds: float
     images_per_second: float
+    train_accuracy: float = math.nan
 
 
 def refuse_to_overwrite(run: Path) -> None:
@@ -59,7 +61,8 @@ def read_recipe(run: Path) -> Recipe:
         values = json.loads((run / RECIPE).read_text())
     except FileNotFoundError as error:
         raise TrainingError(f"{run} is no run folder: it has no {RECIPE}") from error
-    return Recipe(**{**values, "augmentation": Augmentation(**values["augmentation"])})
+    pixels = {name: tuple(values.get(name, ())) for name in ("pixel_mean", "pixel_std")}
+    return Recipe(**{**values, **pixels, "augmentation": Augmentation(**values["augmentation"])})
 
 
 def read_environment(run: Path) -> dict[str, str]:
@@ -88,6 +91,12 @@ def save_checkpoint(run: Path, state: dict[str, Any]) -> None:
     partial = run / f"{CHECKPOINT}.partial"
     torch.save(state, partial)
     os.replace(partial, run / CHECKPOINT)
+
+
+def keep_weights_alone(run: Path) -> None:
+    """Of a finished run: what only serves to go on with it takes several times the room."""
+    state = load_checkpoint(run, torch.device("cpu"))
+    save_checkpoint(run, {name: state[name] for name in ("labels", "steps", "rows", "averaged")})
 
 
 def load_checkpoint(run: Path, device: torch.device) -> dict[str, Any]:

@@ -11,27 +11,31 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 import tyro
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 from torch.nn import functional as F
-from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from training import data, hardware, plots, run_folder, synthesis
+from training import data, hardware, optimizers, plots, run_folder, synthesis
 from training.augment import augment
+from training.crop import crop_and_flip
 from training.errors import TrainingError
 from training.evaluate import load_classifier, predict
 from training.graph import Classifier
-from training.networks import NETWORKS
+from training.live import POINTS_PER_EPOCH, Live
 from training.recipe import RECIPES, Recipe
 
 LEAST_STEPS = 10
+
+
+class Diverged(TrainingError):
+    """The loss is no longer a number."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Place:
     data_dir: Path = Path("data")
     """where data sets are read from, and downloaded to if they are not there"""
     device: hardware.DeviceChoice = "auto"
+    tensorboard: bool = False
+    """write curves that TensorBoard shows while the run trains"""
 
 
 @dataclass(frozen=True)
@@ -61,9 +67,11 @@ class Training:
         self.validation = dataset.validation.to(on)
         self.device = on
         self.rows: list[run_folder.EpochRow] = []
+        self.live: Live | None = None
 
         torch.manual_seed(recipe.seed)
-        self.model = Classifier(recipe.network, len(dataset.labels)).to(on).to(memory_format=torch.channels_last)
+        classifier = Classifier(recipe.network, len(dataset.labels), recipe.contract)
+        self.model = classifier.to(on).to(memory_format=torch.channels_last)
         self.batch_size = min(recipe.batch_size, len(self.images))
         self.steps = len(self.images) // self.batch_size
         if recipe.epochs * self.steps < LEAST_STEPS:
@@ -73,9 +81,11 @@ class Training:
             )
         decay = math.exp(-1 / (recipe.ema_epochs * self.steps)) if recipe.ema_epochs else 0.0
         self.averaged = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
-        self.optimizer = build_optimizer(recipe, self.model)
-        self.schedule = OneCycleLR(
-            self.optimizer, max_lr=recipe.learning_rate, total_steps=recipe.epochs * self.steps, pct_start=0.2
+        self.optimizer = optimizers.build(
+            recipe.optimizer, self.model, recipe.learning_rate, recipe.weight_decay, recipe.decay_biases
+        )
+        self.schedule = optimizers.schedule(
+            recipe.schedule, self.optimizer, recipe.optimizer, recipe.learning_rate, recipe.epochs * self.steps
         )
         # On a CPU compiling takes a minute and the compiled step is a quarter slower (measured, torch 2.15).
         self.forward: Callable[[Tensor], Tensor] = torch.compile(self.model) if on.type == "cuda" else self.model
@@ -135,6 +145,8 @@ def training_images(recipe: Recipe, dataset: data.Dataset) -> data.Split:
             "no digits: set both to 0"
         )
     images = dataset.train
+    if recipe.images:
+        images = images.take(torch.arange(min(recipe.images, len(images))))
     if recipe.written_digits:
         images = images + synthesis.digits(recipe.written_digits, recipe.seed)
     if recipe.not_digits:
@@ -150,34 +162,25 @@ def loss_of(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
     return F.cross_entropy(logits, targets, label_smoothing=smoothing)
 
 
-def build_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
-    """Weight decay spares biases and batch norm: all parameters of one dimension."""
-    decayed = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    spared = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": spared, "weight_decay": 0.0}]
-    if recipe.optimizer == "sgd":
-        # The schedule sets the momentum, as it does AdamW's first beta: from 0.95 to 0.85 at the peak, and back.
-        return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=0.95, nesterov=True, fused=True)
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
-
-
 def epoch_batches(training: Training) -> Iterator[tuple[Tensor, Tensor]]:
     """Augmented images and labels of one epoch, in an order that only (seed, epoch) decides."""
     generator = Generator(training.device).manual_seed(training.recipe.seed * 1_000_003 + training.epoch)
     order = torch.randperm(len(training.images), generator=generator, device=training.device)
     for step in range(training.steps):
         batch = training.images.take(order[step * training.batch_size : (step + 1) * training.batch_size])
-        yield augment(batch.images, training.recipe.augmentation, generator), batch.labels
+        cropped = crop_and_flip(batch.images, training.recipe.crop, training.recipe.flip, generator)
+        yield augment(cropped, training.recipe.augmentation, generator), batch.labels
 
 
-def train_epoch(training: Training, progress: "tqdm[Any]") -> float:
-    """The mean training loss. Raises TrainingError when it is no longer a number."""
+def train_epoch(training: Training, progress: "tqdm[Any]") -> tuple[float, float]:
+    """Mean loss, and share of right answers. Raises TrainingError where the loss is no longer a number."""
     # Dropout draws from the global generator.
     torch.manual_seed(training.recipe.seed * 1_000_003 + training.epoch)
     training.model.train()
     losses = torch.zeros((), device=training.device)
+    right = torch.zeros((), device=training.device)
     bf16 = hardware.has_bf16(training.device)
-    for images, labels in epoch_batches(training):
+    for step, (images, labels) in enumerate(epoch_batches(training), start=1):
         with torch.autocast(training.device.type, torch.bfloat16, enabled=bf16):
             logits = training.forward(images)
         loss = loss_of(logits.float(), labels, training.recipe.label_smoothing)
@@ -187,21 +190,26 @@ def train_epoch(training: Training, progress: "tqdm[Any]") -> float:
         training.schedule.step()
         training.averaged.update_parameters(training.model)
         losses += loss.detach()
+        hits = (logits.detach().argmax(dim=1) == labels).sum()
+        right += hits
         progress.update(len(images))
+        if training.live and step % max(1, training.steps // POINTS_PER_EPOCH) == 0:
+            seen = (training.epoch * training.steps + step) * training.batch_size
+            training.live.point(seen, loss.item(), hits.item() / len(labels))
     mean = losses.item() / training.steps
     if not math.isfinite(mean):
-        raise TrainingError(
+        raise Diverged(
             f"the loss of epoch {training.epoch + 1} is {mean}: training diverged. The checkpoint before it is kept. "
             f"learning_rate is {training.recipe.learning_rate}; try a lower one"
         )
-    return mean
+    return mean, right.item() / (training.steps * training.batch_size)
 
 
 def measured_epoch(training: Training, progress: "tqdm[Any]") -> run_folder.EpochRow:
     """Trains one epoch (the timed part) and validates it."""
     learning_rate = float(training.schedule.get_last_lr()[0])
     start = time.perf_counter()
-    train_loss = train_epoch(training, progress)
+    train_loss, train_accuracy = train_epoch(training, progress)
     seconds = time.perf_counter() - start
     logits = predict(training.averaged.module, training.validation.images)
     labels = training.validation.labels
@@ -213,6 +221,7 @@ def measured_epoch(training: Training, progress: "tqdm[Any]") -> run_folder.Epoc
         learning_rate=learning_rate,
         seconds=seconds,
         images_per_second=training.steps * training.batch_size / seconds,
+        train_accuracy=train_accuracy,
     )
 
 
@@ -231,6 +240,8 @@ def train(training: Training, folder: Path) -> None:
             progress.set_description(f"epoch {training.epoch + 1}/{training.recipe.epochs}")
             row = measured_epoch(training, progress)
             training.rows.append(row)
+            if training.live:
+                training.live.epoch(training.epoch * per_epoch, row)
             run_folder.save_checkpoint(folder, training.state())
             run_folder.write_log(folder, training.rows)
             progress.set_postfix_str(f"loss {row.train_loss:.4f}, validation {row.validation_accuracy:.2%}")
@@ -263,9 +274,35 @@ def is_out_of_memory(error: Exception) -> bool:
     return known or "can't allocate memory" in str(error) or "not enough memory" in str(error)
 
 
+def load_data(recipe: Recipe, place: Place) -> data.Dataset:
+    dataset = data.load(recipe.data, place.data_dir, recipe.contract)
+    if recipe.validate_on_test:
+        dataset = replace(dataset, train=dataset.train + dataset.validation, validation=dataset.test)
+    return dataset
+
+
 def prepare(recipe: Recipe, place: Place) -> Training:
-    dataset = data.load(recipe.data, place.data_dir, NETWORKS[recipe.network].contract.size)
-    return Training(recipe, dataset, hardware.pick(place.device))
+    return Training(recipe, load_data(recipe, place), hardware.pick(place.device))
+
+
+def finish(
+    recipe: Recipe, folder: Path, place: Place, dataset: data.Dataset | None = None
+) -> list[run_folder.EpochRow]:
+    """Begins the run, goes on with it, or finds it finished. Raises TrainingError where `folder` holds another."""
+    if not (folder / run_folder.RECIPE).exists():
+        run_folder.create(folder, recipe, hardware.environment(hardware.pick(place.device)))
+    if run_folder.read_recipe(folder) != recipe:
+        raise TrainingError(f"{folder} holds a run of another recipe; remove it, or choose another place with --out")
+    started = (folder / run_folder.CHECKPOINT).exists()
+    state = run_folder.load_checkpoint(folder, hardware.pick(place.device)) if started else None
+    if state and len(state["rows"]) == recipe.epochs:
+        return [run_folder.EpochRow(**row) for row in state["rows"]]
+    with readable_failures(folder):
+        training = Training(recipe, dataset or load_data(recipe, place), hardware.pick(place.device))
+        if state:
+            training.load(state)
+        train(training, folder)
+    return training.rows
 
 
 def begin(name: str, arguments: NewRun) -> None:
@@ -276,6 +313,7 @@ def begin(name: str, arguments: NewRun) -> None:
         if arguments.recipe.start_from:
             start = load_classifier(Path(arguments.recipe.start_from), training.labels, training.device)
             training.start_with(start)
+        training.live = Live(folder) if arguments.place.tensorboard else None
         run_folder.create(folder, arguments.recipe, hardware.environment(training.device))
         train(training, folder)
 
@@ -285,6 +323,7 @@ def resume(folder: Path, place: Place) -> None:
         training = prepare(run_folder.read_recipe(folder), place)
         if (folder / run_folder.CHECKPOINT).exists():
             training.load(run_folder.load_checkpoint(folder, training.device))
+        training.live = Live(folder) if place.tensorboard else None
         train(training, folder)
 
 

@@ -17,6 +17,8 @@ from PIL import Image
 from tests.harness import Digits
 from training import data
 from training.errors import TrainingError
+from training.networks.alexnet_cifar import CONTRACT as COLOUR
+from training.networks.googlenet import CONTRACT
 
 
 def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
@@ -40,7 +42,7 @@ def mnist_on_disk(tmp_path: Path, digits: Digits) -> Path:
 
 
 def test_mnist_is_read_from_disk_with_5000_images_held_out(mnist_on_disk: Path) -> None:
-    dataset = data.load("mnist", mnist_on_disk, 28)
+    dataset = data.load("mnist", mnist_on_disk, CONTRACT)
     assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [1000, 5000, 100]
     assert dataset.train.images.dtype == torch.uint8
     assert dataset.train.images.shape == (1000, 28, 28)
@@ -49,7 +51,7 @@ def test_mnist_is_read_from_disk_with_5000_images_held_out(mnist_on_disk: Path) 
 
 
 def test_the_sample_needs_no_disk_and_its_splits_share_no_image() -> None:
-    dataset = data.load("sample", Path("absent"), 28)
+    dataset = data.load("sample", Path("absent"), CONTRACT)
     splits = [dataset.train, dataset.validation, dataset.test]
     assert [len(split) for split in splits] == [4000, 500, 500]
     seen = [{image.numpy().tobytes() for image in split.images} for split in splits]
@@ -65,7 +67,7 @@ def test_the_split_is_the_same_every_time() -> None:
 def test_a_missing_data_set_says_the_four_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", ["http://127.0.0.1:9/"])  # nothing listens there
     with pytest.raises(TrainingError) as raised:
-        data.load("mnist", tmp_path, 28)
+        data.load("mnist", tmp_path, CONTRACT)
     for way in ("downloads it", "--data-dir DIR", "--data sample", "--data folder:PATH"):
         assert way in str(raised.value)
     assert str(tmp_path) in str(raised.value)
@@ -87,20 +89,22 @@ def test_a_download_is_taken_only_with_the_right_checksum(
         Thread(target=mirror.serve_forever).start()
         monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", [f"http://127.0.0.1:{mirror.server_port}/"])
         try:
-            assert len(data.load("mnist", tmp_path / "whole", 28).train) == 1000
+            assert len(data.load("mnist", tmp_path / "whole", CONTRACT).train) == 1000
             damaged = offered / "t10k-labels-idx1-ubyte.gz"
             damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
             with pytest.raises(
                 TrainingError, match=r"MNIST cannot be read from .*(Error downloading t10k-labels-idx1-ubyte|corrupted)"
             ):
-                data.load("mnist", tmp_path / "damaged", 28)
+                data.load("mnist", tmp_path / "damaged", CONTRACT)
         finally:
             mirror.shutdown()
 
 
 def test_an_unknown_data_set_names_the_known() -> None:
-    with pytest.raises(TrainingError, match="data 'svhn' is unknown; known: mnist, fashion-mnist, sample, folder:PATH"):
-        data.load("svhn", Path(), 28)
+    with pytest.raises(
+        TrainingError, match="data 'svhn' is unknown; known: mnist, fashion-mnist, cifar10, sample, folder:PATH"
+    ):
+        data.load("svhn", Path(), CONTRACT)
 
 
 def write_tree(root: Path, digits: Digits, per_class: int) -> None:
@@ -112,7 +116,7 @@ def write_tree(root: Path, digits: Digits, per_class: int) -> None:
 
 def test_a_tree_of_class_folders_is_read_resized_and_split(tmp_path: Path, digits: Digits) -> None:
     write_tree(tmp_path, digits, per_class=24)
-    dataset = data.load(f"folder:{tmp_path}", Path(), 28)
+    dataset = data.load(f"folder:{tmp_path}", Path(), CONTRACT)
     assert dataset.labels == ("0", "1", "2")
     assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [55, 5, 12]
     assert dataset.train.images.shape == (55, 28, 28)
@@ -121,7 +125,7 @@ def test_a_tree_of_class_folders_is_read_resized_and_split(tmp_path: Path, digit
 def test_a_tree_with_train_and_test_keeps_them_apart(tmp_path: Path, digits: Digits) -> None:
     write_tree(tmp_path / "train", digits, per_class=8)
     write_tree(tmp_path / "test", digits, per_class=2)
-    dataset = data.load(f"folder:{tmp_path}", Path(), 28)
+    dataset = data.load(f"folder:{tmp_path}", Path(), CONTRACT)
     assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [22, 2, 6]
 
 
@@ -130,15 +134,34 @@ def test_an_unreadable_image_is_named(tmp_path: Path, digits: Digits) -> None:
     broken = tmp_path / "1/3.png"
     broken.write_bytes(broken.read_bytes()[:50])
     with pytest.raises(TrainingError, match=r"1/3\.png cannot be read as an image"):
-        data.load(f"folder:{tmp_path}", Path(), 28)
+        data.load(f"folder:{tmp_path}", Path(), CONTRACT)
 
 
 def test_a_folder_without_classes_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="is no tree of class folders"):
-        data.load(f"folder:{tmp_path}", Path(), 28)
+        data.load(f"folder:{tmp_path}", Path(), CONTRACT)
 
 
 def test_too_few_images_are_an_error(tmp_path: Path, digits: Digits) -> None:
     write_tree(tmp_path, digits, per_class=2)
     with pytest.raises(TrainingError, match="holds 6 images; at least 24"):
-        data.load(f"folder:{tmp_path}", Path(), 28)
+        data.load(f"folder:{tmp_path}", Path(), CONTRACT)
+
+
+def test_images_are_brought_to_what_the_network_takes(tmp_path: Path, digits: Digits) -> None:
+    """Grey is repeated in each channel, and colour is greyed."""
+    write_tree(tmp_path, digits, per_class=24)
+    coloured = data.load(f"folder:{tmp_path}", Path(), COLOUR).train.images
+    assert (coloured.dtype, coloured.shape[1:]) == (torch.uint8, (3, 32, 32))
+    grey = data.load("sample", Path("absent"), COLOUR).train.images
+    assert grey.shape == (4000, 3, 32, 32)
+    assert (grey[:, 0] == grey[:, 2]).all()
+    assert data.shaped(grey, CONTRACT).shape == (4000, 28, 28)
+
+
+def test_resizing_is_that_of_pillow(digits: Digits) -> None:
+    """As the articles resize; a level of rounding apart."""
+    ours = data.shaped(torch.from_numpy(digits.images[:5]), COLOUR)[:, 0].to(torch.int16)
+    for image, resized in zip(digits.images[:5], ours, strict=True):
+        theirs = np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.BILINEAR)).astype(np.int16)
+        assert np.abs(theirs - resized.numpy()).max() <= 1

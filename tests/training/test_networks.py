@@ -15,7 +15,15 @@ def parameters(module: nn.Module) -> int:
 
 
 @pytest.mark.parametrize(
-    ("network", "count"), [("googlenet", 5_977_530), ("googlenet-plain", 5_977_530), ("alexnet-lite", 1_578_442)]
+    ("network", "count"),
+    [
+        ("googlenet", 5_977_530),
+        ("googlenet-plain", 5_977_530),
+        ("alexnet-lite", 1_578_442),
+        ("alexnet-d2l", 46_764_746),
+        ("alexnet-paper", 58_299_082),
+        ("alexnet-cifar", 56_826_698),
+    ],
 )
 def test_parameter_counts_are_the_published_ones(network: str, count: int) -> None:
     """Batch normalisation, which the paper has not, ends up in the biases of its convolutions."""
@@ -37,9 +45,11 @@ def test_what_is_served_carries_no_taps_without_use(network: str) -> None:
 @pytest.mark.parametrize("network", sorted(NETWORKS))
 def test_any_batch_of_canonical_images_gives_a_row_each(network: str) -> None:
     classifier = Classifier(network, 7).eval()
-    side = NETWORKS[network].contract.size
+    contract = NETWORKS[network].contract
     for count in (1, 3):
-        assert classifier(torch.zeros(count, side, side, dtype=torch.uint8)).shape == (count, 7)
+        images = torch.zeros(count, *contract.shape, dtype=torch.uint8)
+        assert classifier.preprocess(images).shape[2:] == (contract.network_size, contract.network_size)
+        assert classifier(images).shape == (count, 7)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +79,7 @@ def test_googlenet_has_a_relu_after_every_convolution() -> None:
 
 
 def test_preprocessing_scales_and_normalises() -> None:
-    preprocess = Preprocess(InputContract(size=28, network_size=28, mean=0.5, std=0.25))
+    preprocess = Preprocess(InputContract(size=28, network_size=28, mean=(0.5,), std=(0.25,)))
     images = torch.full((1, 28, 28), 255, dtype=torch.uint8)
     assert preprocess(images).unique().tolist() == [2.0]
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from training.networks.contract import InputContract
 
-CONTRACT = InputContract(size=28, network_size=224, mean=0.0, std=1.0)
+CONTRACT = InputContract(size=28, network_size=224, mean=(0.0,), std=(1.0,))
 
 
 class AlexNetLite(nn.Sequential):

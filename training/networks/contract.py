@@ -9,26 +9,40 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class InputContract:
-    """A canonical image is uint8 `size`×`size`, grey; the network sees `network_size`, scaled and normalised."""
+    """A canonical image is uint8 of `shape`; the network sees `network_size`, scaled and normalised by channel."""
 
     size: int
     network_size: int
-    mean: float
-    std: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def channels(self) -> int:
+        return len(self.mean)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[size, size] in grey, [channels, size, size] in colour."""
+        return (self.size, self.size) if self.channels == 1 else (self.channels, self.size, self.size)
 
 
 class Preprocess(nn.Module):
-    """uint8 [N, S, S] → float32 [N, 1, R, R]. Part of the exported graph, so training and serving share it."""
+    """uint8 [N, *shape] → float32 [N, C, R, R]. Part of the exported graph, so training and serving share it."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, contract: InputContract) -> None:
         super().__init__()
         self.contract = contract
+        for name, values in (("mean", contract.mean), ("std", contract.std)):
+            self.register_buffer(name, 255 * torch.tensor(values).view(-1, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         contract = self.contract
-        pixels = images.unsqueeze(1).to(torch.float32)
+        pixels = (images if images.ndim == 4 else images.unsqueeze(1)).to(torch.float32)
         # Before the resize, whose weights add up to one: there are fewer pixels.
-        scaled = (pixels - 255 * contract.mean) / (255 * contract.std)
+        scaled = (pixels - self.mean) / self.std
         if contract.network_size != contract.size:
             # By factor and not by size: the exported Resize then needs no shape computed on the CPU.
             factor = contract.network_size / contract.size

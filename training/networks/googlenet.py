@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from training.networks.contract import InputContract
 
-CONTRACT = InputContract(size=28, network_size=28, mean=0.5, std=0.5)
+CONTRACT = InputContract(size=28, network_size=28, mean=(0.5,), std=(0.5,))
 
 
 class InceptionSizes(NamedTuple):

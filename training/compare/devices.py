@@ -1,0 +1,75 @@
+"""The same recipe on the GPU and on the CPU: seconds, images a second, loss by epoch and accuracy, side by side."""
+
+import dataclasses
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import matplotlib.pyplot as plt
+import torch
+
+from training import hardware, plots, run_folder, train
+from training.recipe import RECIPES
+from training.run_folder import EpochRow
+
+
+@dataclass(frozen=True)
+class Devices:
+    recipe: Literal["s0", "s2"] = "s2"
+    epochs: int | None = None
+    """as the recipe says if not given"""
+    limit: int = 0
+    """images of the training split; 0: all"""
+    seed: int = 0
+    data_dir: Path = Path("data")
+    out: Path | None = None
+    """runs/devices-RECIPE if not given"""
+
+    def run(self) -> None:
+        folder = self.out or Path(f"runs/devices-{self.recipe}")
+        base = RECIPES[self.recipe]
+        recipe = dataclasses.replace(base, epochs=self.epochs or base.epochs, images=self.limit, seed=self.seed)
+        choices: list[hardware.DeviceChoice] = ["cuda", "cpu"] if torch.cuda.is_available() else ["cpu"]
+        if choices == ["cpu"]:
+            print("there is no CUDA device here: the CPU is measured alone")
+        rows = {}
+        for choice in choices:
+            place = train.Place(self.data_dir, choice)
+            name = hardware.describe(hardware.pick(choice))
+            rows[name] = train.finish(recipe, folder / choice, place)
+        text = table(rows)
+        run_folder.write_whole(folder / "table.md", text + "\n")
+        save_picture(rows, folder / "devices.png")
+        print(f"{text}\n{folder}/table.md, {folder}/devices.png")
+
+
+def table(by_device: dict[str, list[EpochRow]]) -> str:
+    """Markdown. The ratio is of images a second to the last device's, which is the CPU."""
+    lines = ["| device | s per epoch | images/s | ratio | loss by epoch | accuracy |", "|---|---|---|---|---|---|"]
+    slowest = rate(list(by_device.values())[-1])
+    for device, rows in by_device.items():
+        losses = ", ".join(f"{row.train_loss:.4f}" for row in rows)
+        seconds = statistics.median(row.seconds for row in rows)
+        lines.append(
+            f"| {device} | {seconds:.1f} | {rate(rows):,.0f} | {rate(rows) / slowest:.1f} | {losses} "
+            f"| {rows[-1].validation_accuracy:.2%} |"
+        )
+    return "\n".join(lines)
+
+
+def rate(rows: list[EpochRow]) -> float:
+    return statistics.median(row.images_per_second for row in rows)
+
+
+def save_picture(by_device: dict[str, list[EpochRow]], path: Path) -> None:
+    with plots.picture(path, 1, 2, (10, 4)) as axes:
+        loss, speed = axes.flat
+        for device, rows in by_device.items():
+            loss.plot([row.epoch for row in rows], [row.train_loss for row in rows], label=device, marker="o")
+        loss.set(xlabel="epoch", ylabel="mean training loss")
+        loss.legend()
+        bars = speed.barh(list(by_device), [rate(rows) for rows in by_device.values()])
+        speed.bar_label(bars, fmt="{:,.0f}", padding=3)
+        speed.set(xlabel="images a second")
+        plt.setp(speed.get_yticklabels(), rotation=90, va="center")

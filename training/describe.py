@@ -1,0 +1,47 @@
+"""What a network is made of: `python -m training.describe alexnet-paper --classes 1000 --channels 3`.
+
+For each layer the shape of its output for one image, its parameters and its multiply-adds.
+"""
+
+import sys
+from dataclasses import dataclass
+
+import tyro
+from torchinfo import ModelStatistics, summary
+
+from training.errors import TrainingError
+from training.networks import NETWORKS
+
+
+@dataclass(frozen=True)
+class Arguments:
+    network: tyro.conf.Positional[str]
+    classes: int = 10
+    channels: int | None = None
+    """of the image, where the network can take others than its own"""
+
+
+def describe(network: str, classes: int = 10, channels: int | None = None) -> ModelStatistics:
+    """Raises TrainingError where there is no such network."""
+    if network not in NETWORKS:
+        raise TrainingError(f"network {network!r} is unknown; known: {', '.join(sorted(NETWORKS))}")
+    build, contract = NETWORKS[network].build, NETWORKS[network].contract
+    try:
+        module = build(classes) if channels in (None, contract.channels) else build(classes, channels)
+    except TypeError as error:
+        raise TrainingError(f"channels is {channels}; {network} takes {contract.channels}") from error
+    shape = (1, channels or contract.channels, contract.network_size, contract.network_size)
+    columns = ("output_size", "kernel_size", "num_params", "mult_adds")
+    return summary(module, shape, col_names=columns, row_settings=("var_names",), depth=5, device="cpu", verbose=0)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    chosen = tyro.cli(Arguments, description=__doc__, args=arguments)
+    try:
+        print(describe(chosen.network, chosen.classes, chosen.channels))
+    except TrainingError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
