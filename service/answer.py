@@ -18,9 +18,10 @@ class Answer(bentoml.IODescriptor):
 
     model_config = ConfigDict(extra="forbid")
 
-    digit: int | str | None = Field(description="the answer; null where there was nothing to read")
+    digit: int | None = Field(default=None, description="the answer; null where there was nothing to read")
+    label: str | None = Field(default=None, description="the answer, in place of `digit`, of a model of other things")
     confidence: float = Field(description="the probability of the answer, 0 to 1")
-    accepted: bool = Field(description="false: this is probably no digit; `reason` says why")
+    accepted: bool = Field(description="false: this is probably nothing that the model knows; `reason` says why")
     reason: str | None = Field(description="a word and an explanation, as in 'blank: …' or 'unsure: …'")
     probabilities: dict[str, float] | None = Field(description="by label")
     model: dict[str, str] = Field(description="name, precision and sha256 of the model file")
@@ -34,22 +35,25 @@ class Answer(bentoml.IODescriptor):
 def outcome(artefact: Artefact, probabilities: NDArray[np.float32] | None, refusal: str | None) -> dict[str, Any]:
     """probabilities: float32 [classes]; None where the image was refused before the network, for `refusal`."""
     if probabilities is None:
-        return {"digit": None, "confidence": 0.0, "accepted": False, "reason": refusal, "probabilities": None}
+        nothing = {"digit": None} if artefact.reads_digits else {"label": None}
+        return {**nothing, "confidence": 0.0, "accepted": False, "reason": refusal, "probabilities": None}
     best = int(probabilities.argmax())
     label = artefact.labels[best]
     confidence = float(probabilities[best])
     accepted = confidence >= artefact.reject_threshold
     return {
-        "digit": int(label) if label.isdecimal() else label,
+        **({"digit": int(label)} if artefact.reads_digits else {"label": label}),
         "confidence": round(confidence, 6),
         "accepted": accepted,
-        "reason": None if accepted else unsure(confidence, artefact.reject_threshold),
+        "reason": None if accepted else unsure(confidence, artefact),
         "probabilities": dict(zip(artefact.labels, probabilities.astype(np.float64).round(6).tolist(), strict=True)),
     }
 
 
-def unsure(confidence: float, threshold: float) -> str:
-    return f"unsure: confidence {confidence:.3f} is under the threshold {threshold:.3f}, so this is probably no digit"
+def unsure(confidence: float, artefact: Artefact) -> str:
+    probably = "no digit" if artefact.reads_digits else "none of its classes"
+    threshold = artefact.reject_threshold
+    return f"unsure: confidence {confidence:.3f} is under the threshold {threshold:.3f}, so this is probably {probably}"
 
 
 def model(artefact: Artefact) -> dict[str, str]:

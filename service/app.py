@@ -82,7 +82,7 @@ class Numeral:
         """Ends before the port is served, so a worker that is ready is warm."""
         for engine in self.engines.values():
             engine.warm_up()
-        warm_up()
+            warm_up(engine.artefact)
         self.reader = Reader(SETTINGS, self.engines)
         # What is there now lives as long as the process: full collections need not walk it on the clock of a request.
         gc.collect()
@@ -95,7 +95,7 @@ class Numeral:
 
     @bentoml.api(route="/classify", input_spec=ImageUpload, output_spec=Answer)
     async def classify(self, image: Request) -> Response:
-        """Reads the digit in each uploaded image. `?model=NAME` chooses the model, /models lists them."""
+        """Reads each uploaded image. `?model=NAME` chooses the model, /models lists them."""
         return await self.reader.classify(image)
 
 

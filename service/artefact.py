@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, PositiveInt, ValidationError, model_validator
 
 from service.errors import StartError
 
@@ -20,10 +20,17 @@ class File(BaseModel):
 
 
 class Input(BaseModel):
-    """Canonical digits: what the normaliser makes is all that this service can feed a network."""
+    """What the network takes, and what makes it of a picture."""
 
     dtype: Literal["uint8"]
-    shape: tuple[str, Literal[28], Literal[28]]
+    shape: tuple[str, PositiveInt, PositiveInt] | tuple[str, Literal[3], PositiveInt, PositiveInt]
+    made_by: Literal["digit normaliser", "resize"] = "digit normaliser"
+
+    @model_validator(mode="after")
+    def fits(self) -> Self:
+        if self.made_by == "digit normaliser" and self.shape[1:] != (28, 28):
+            raise ValueError(f"the digit normaliser makes 28×28, not {'×'.join(map(str, self.shape[1:]))}")
+        return self
 
 
 class Measured(BaseModel):
@@ -50,6 +57,9 @@ class Artefact:
     name: str
     network: str
     labels: tuple[str, ...]
+    shape: tuple[int, ...]
+    """of an image as the network takes it: [side, side] in grey or [3, side, side]"""
+    reads_digits: bool
     reject_threshold: float
     test_accuracy: float
     test_images: int
@@ -83,6 +93,8 @@ def load(folder: Path, *precisions: Precision) -> Artefact:
         name=folder.name,
         network=metadata.network,
         labels=metadata.labels,
+        shape=metadata.input.shape[1:],
+        reads_digits=metadata.input.made_by == "digit normaliser",
         reject_threshold=metadata.reject_threshold,
         test_accuracy=metadata.test.accuracy,
         test_images=metadata.test.n,

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from service import workers
 from service.artefact import Artefact, Precision, load_all
 from service.errors import StartError
-from service.normalise import SIDE
 from service.settings import Provider, Settings
 
 logger = logging.getLogger("numeral")
@@ -41,7 +40,7 @@ class Engine:
         self.max_batch = max_batch or BATCHES[self.provider]
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 [N, H, W], N up to `max_batch` → probabilities, float32 [N, classes]."""
+        """uint8 [N, *shape], N up to `max_batch` → probabilities, float32 [N, classes]."""
         count = len(images)
         if self.provider == CUDA:
             images = pad(images, self.max_batch)
@@ -57,7 +56,7 @@ class Engine:
 
     def try_run(self, size: int) -> None:
         try:
-            classes = self.run(np.zeros((size, SIDE, SIDE), np.uint8)).shape[1]
+            classes = self.run(np.zeros((size, *self.artefact.shape), np.uint8)).shape[1]
         except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
             raise StartError(f"model {self.artefact.name} fails at a batch of {size}: {first_line(error)}") from error
         if classes != len(self.artefact.labels):

@@ -44,6 +44,7 @@ async def models(request: Request) -> Response:
                 "precision": engine.artefact.precision,
                 "sha256": engine.artefact.sha256,
                 "labels": engine.artefact.labels,
+                "input": engine.artefact.shape,
                 "test_accuracy": engine.artefact.test_accuracy,
                 "test_images": engine.artefact.test_images,
                 "reject_threshold": engine.artefact.reject_threshold,

@@ -1,4 +1,4 @@
-"""The way of a request: files out of it, pixels out of them, digits through a network, one answer for each."""
+"""The way of a request: files out of it, pixels out of them, these through a network, one answer for each."""
 
 import asyncio
 import logging
@@ -18,14 +18,16 @@ from starlette.responses import Response
 
 from service import answer, metrics, workers
 from service.admission import Admission
+from service.artefact import Artefact
 from service.balance import Balance
 from service.batcher import Answered, Batcher, Run
 from service.decode import load_pixels, note_of, open_image
 from service.engine import CUDA, Engine
 from service.grey import WORKING_SIDE
 from service.latency import Latency, Window, of_request, server_timing
-from service.normalise import normalise
+from service.normalise import Normalised, normalise
 from service.problem import Problem
+from service.resize import resize
 from service.settings import Settings
 from service.time_limit import TimeLimit
 from service.upload import Upload, read_uploads
@@ -51,7 +53,7 @@ class Received(NamedTuple):
 class Prepared(NamedTuple):
     """An image ready for the network, or the reason why it does not get there."""
 
-    digit: NDArray[np.uint8] | None
+    pixels: NDArray[np.uint8] | None
     reason: str | None
     note: str | None
     decode_seconds: float
@@ -124,7 +126,7 @@ class Reader:
         with self.images.admit(len(received.uploads)):
             try:
                 with self.deadline.start():
-                    prepared = await self.prepare_all(received.uploads)
+                    prepared = await self.prepare_all(received)
                     inferred = await self.infer(received.model, prepared)
             except TimeoutError as error:
                 detail = f"no answer within the deadline of {self.settings.deadline_ms} ms"
@@ -134,19 +136,20 @@ class Reader:
             for upload, item, row in zip(received.uploads, prepared, inferred, strict=True)
         ]
 
-    async def prepare_all(self, uploads: Sequence[Upload]) -> list[Prepared | Problem]:
+    async def prepare_all(self, received: Received) -> list[Prepared | Problem]:
+        artefact = self.engines[received.model].artefact
         prepared: list[Prepared | Problem] = []
-        for start in range(0, len(uploads), UPLOADS_IN_TURN):
+        for start in range(0, len(received.uploads), UPLOADS_IN_TURN):
             if start:  # between the many small files of one request, other requests get their turn
                 await asyncio.sleep(0)
-            turn = [self.prepare(upload) for upload in uploads[start : start + UPLOADS_IN_TURN]]
+            turn = [self.prepare(upload, artefact) for upload in received.uploads[start : start + UPLOADS_IN_TURN]]
             elsewhere = [item for item in turn if isinstance(item, asyncio.Future)]
             if elsewhere:
                 await asyncio.gather(*elsewhere)
             prepared += [item.result() if isinstance(item, asyncio.Future) else item for item in turn]
         return prepared
 
-    def prepare(self, upload: Upload) -> "Prepared | Problem | asyncio.Future[Prepared | Problem]":
+    def prepare(self, upload: Upload, artefact: Artefact) -> "Prepared | Problem | asyncio.Future[Prepared | Problem]":
         """A file that cannot be read is a Problem of its own and harms no other. Large images go to a thread."""
         start = time.perf_counter()
         try:
@@ -155,20 +158,21 @@ class Reader:
             return problem
         open_seconds = time.perf_counter() - start
         if image.width * image.height > INLINE_PIXELS:
-            return asyncio.get_running_loop().run_in_executor(self.preparers, read_digit, image, open_seconds)
-        return read_digit(image, open_seconds)
+            loop = asyncio.get_running_loop()
+            return loop.run_in_executor(self.preparers, read_image, image, artefact, open_seconds)
+        return read_image(image, artefact, open_seconds)
 
     async def infer(self, model: str, prepared: Sequence[Prepared | Problem]) -> list[Inferred | None]:
-        """In the order of `prepared`, None for what has no digit to look at."""
+        """In the order of `prepared`, None for what the network need not see."""
         seen = [
-            (place, item.digit)
+            (place, item.pixels)
             for place, item in enumerate(prepared)
-            if isinstance(item, Prepared) and item.digit is not None
+            if isinstance(item, Prepared) and item.pixels is not None
         ]
         inferred: list[Inferred | None] = [None] * len(prepared)
         if seen:
-            places, digits = zip(*seen, strict=True)
-            images = np.stack(digits) if len(digits) > 1 else digits[0][np.newaxis]
+            places, pixels = zip(*seen, strict=True)
+            images = np.stack(pixels) if len(pixels) > 1 else pixels[0][np.newaxis]
             pieces = await self.batchers[model].submit(images)
             rows = [(row, piece) for piece in pieces for row in piece.probabilities]
             for place, row in zip(places, rows, strict=True):
@@ -214,14 +218,14 @@ def counted(engine: Engine) -> Run:
     return run
 
 
-def warm_up() -> None:
+def warm_up(artefact: Artefact) -> None:
     """Reads one picture: Pillow's decoders and numpy's linear algebra are loaded by their first use."""
     picture = BytesIO()
     Image.radial_gradient("L").save(picture, "PNG")
-    read_digit(open_image(picture.getvalue(), max_pixels=256 * 256), open_seconds=0)
+    read_image(open_image(picture.getvalue(), max_pixels=256 * 256), artefact, open_seconds=0)
 
 
-def read_digit(image: Image.Image, open_seconds: float) -> Prepared | Problem:
+def read_image(image: Image.Image, artefact: Artefact, open_seconds: float) -> Prepared | Problem:
     """Problem 422 where the content cannot be decoded, or makes no sense once it is."""
     start = time.perf_counter()
     try:
@@ -230,14 +234,14 @@ def read_digit(image: Image.Image, open_seconds: float) -> Prepared | Problem:
         return problem
     decoded = time.perf_counter()
     try:
-        normalised = normalise(image)
+        made = normalise(image) if artefact.reads_digits else Normalised(resize(image, artefact.shape))
     except Exception as error:  # whatever an odd image leads to is that image's own trouble
         logger.exception("an image of mode %s and size %s could not be normalised", image.mode, image.size)
         detail = f"the image of mode {image.mode} and {image.width}×{image.height} pixels cannot be normalised: {error}"
         return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
     return Prepared(
-        digit=normalised.digit,
-        reason=normalised.reason,
+        pixels=made.digit,
+        reason=made.reason,
         note=note_of(image),
         decode_seconds=open_seconds + decoded - start,
         normalise_seconds=time.perf_counter() - decoded,

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+from PIL import Image
 
-from tests.harness import png, serving
+from tests.harness import Digits, png, serving
 from training import data, evaluate, export, train
 
 
@@ -28,3 +29,24 @@ def test_from_the_sample_to_an_answer(tmp_path: Path) -> None:
             right += [answer["digit"] == label for answer, label in zip(answers, labels, strict=True)]
     assert len(right) == 500
     assert np.mean(right) >= 0.95
+
+
+def test_a_model_of_other_things_answers_with_their_names(tmp_path: Path, digits: Digits) -> None:
+    """Light on dark as they were trained on: a digit's normaliser would turn or crop what is no digit."""
+    names = {"nought": 0, "one": 1, "two": 2}
+    for name, label in names.items():
+        (tmp_path / "things" / name).mkdir(parents=True)
+        for i in range(100):
+            Image.fromarray(digits.pick(label, i)).save(tmp_path / "things" / name / f"{i}.png")
+    run, models = tmp_path / "run", tmp_path / "models"
+    few = ["--epochs", "25", "--batch-size", "32", "--written-digits", "0", "--not-digits", "0"]
+    train.main(["--recipe", "sample", "--data", f"folder:{tmp_path / 'things'}", *few, "--run", str(run)])
+    export.main([str(run), str(models / "things")])
+
+    with serving(tmp_path / "log", models_dir=str(models), default_model="things") as url, httpx.Client() as http:
+        for name, label in names.items():
+            answer = http.post(f"{url}/classify", content=png(digits.pick(label, 150)), timeout=60).json()
+            assert "digit" not in answer
+            assert answer["label"] == name
+            assert set(answer["probabilities"]) == set(names)
+        assert http.get(f"{url}/models").json()["things"]["labels"] == list(names)

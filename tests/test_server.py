@@ -38,7 +38,7 @@ def test_one_file_is_answered_in_full(client: httpx.Client, digits: Digits, mode
     assert response.status_code == 200
     answer = response.json()
     Answer.model_validate(answer)
-    assert list(answer) == list(Answer.model_fields)
+    assert list(answer) == [name for name in Answer.model_fields if name != "label"]
     assert answer["digit"] == 7
     assert answer["accepted"] is True
     assert answer["reason"] is None

@@ -96,7 +96,8 @@ def save_checkpoint(run: Path, state: dict[str, Any]) -> None:
 def keep_weights_alone(run: Path) -> None:
     """Of a finished run: what only serves to go on with it takes several times the room."""
     state = load_checkpoint(run, torch.device("cpu"))
-    save_checkpoint(run, {name: state[name] for name in ("labels", "steps", "rows", "averaged")})
+    if "optimizer" in state:
+        save_checkpoint(run, {name: state[name] for name in ("labels", "steps", "rows", "averaged")})
 
 
 def load_checkpoint(run: Path, device: torch.device) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class Training:
         self.model = classifier.to(on).to(memory_format=torch.channels_last)
         self.batch_size = min(recipe.batch_size, len(self.images))
         self.steps = len(self.images) // self.batch_size
-        if recipe.epochs * self.steps < LEAST_STEPS:
+        if recipe.schedule == "one-cycle" and recipe.epochs * self.steps < LEAST_STEPS:
             raise TrainingError(
                 f"{recipe.epochs} epochs of {self.steps} batches are {recipe.epochs * self.steps} steps; "
                 f"a schedule needs {LEAST_STEPS} or more: raise epochs, or lower batch_size ({self.batch_size})"

@@ -79,7 +79,7 @@ def test_a_missing_model_is_refused(folder: Path) -> None:
         ({"schema_version": 99}, "schema_version: Input should be 1"),
         ({"files": {}}, r"lists no model\.onnx"),
         ({"input": {"dtype": "float32", "shape": ["batch", 28, 28]}}, "input.dtype: Input should be 'uint8'"),
-        ({"input": {"dtype": "uint8", "shape": ["batch", 32, 32]}}, "input.shape.1: Input should be 28"),
+        ({"input": {"dtype": "uint8", "shape": ["batch", 32, 32]}}, "the digit normaliser makes 28×28, not 32×32"),
         ({"files": {"model.onnx": {}}}, r"files.model\.onnx.sha256: Field required"),
         ({"test": {"n": 3}}, "test.accuracy: Field required"),
     ],

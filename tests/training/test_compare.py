@@ -1,0 +1,84 @@
+"""Comparisons keep the runs that are finished, and print the same table again."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from training import train
+from training.compare.__main__ import main
+from training.compare.optimizers import SETTINGS
+from training.recipe import RECIPES, Recipe
+from training.run_folder import load_checkpoint, read_log
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recipes with a small network on the built-in sample, and three of the optimizers."""
+    for name in ("s2", "s4-fashion"):
+        recipe = dataclasses.replace(RECIPES[name], network="googlenet-plain", data="sample", batch_size=100)
+        monkeypatch.setitem(RECIPES, name, recipe)
+    for name in set(SETTINGS) - {"NAG", "Adagrad", "RMSprop"}:
+        monkeypatch.delitem(SETTINGS, name)
+
+
+def compare(folder: Path) -> str:
+    main(["optimizers", "--epochs", "2", "--limit", "300", "--out", str(folder)])
+    return (folder / "table.md").read_text()
+
+
+def test_a_comparison_that_was_stopped_goes_on_and_ends_with_the_same_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def accuracies(table: str) -> list[list[str]]:
+        return [line.split(" | ")[:4] for line in table.splitlines()]
+
+    whole = compare(tmp_path / "whole")
+    train_epoch = train.train_epoch
+    epochs: list[Recipe] = []
+
+    def stopped_in_the_second_run(training: train.Training, progress: object) -> tuple[float, float]:
+        epochs.append(training.recipe)
+        if len(epochs) == 4:
+            raise SystemExit("killed")
+        return train_epoch(training, progress)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(train, "train_epoch", stopped_in_the_second_run)
+    with pytest.raises(SystemExit, match="killed"):
+        compare(tmp_path / "stopped")
+    monkeypatch.setattr(train, "train_epoch", train_epoch)
+    first = (tmp_path / "stopped/nag-seed0/checkpoint.pt").stat()
+    assert len(read_log(tmp_path / "stopped/adagrad-seed0")) == 1
+    assert accuracies(compare(tmp_path / "stopped")) == accuracies(whole)
+    assert (tmp_path / "stopped/nag-seed0/checkpoint.pt").stat().st_mtime_ns == first.st_mtime_ns
+
+
+def test_pictures_table_and_weights_of_each_run_are_left(tmp_path: Path) -> None:
+    table = compare(tmp_path)
+    assert [name for name in SETTINGS if f"| {name} | 2 |" in table] == list(SETTINGS)
+    assert "| 0.9231 |" in table  # the article's NAG
+    with Image.open(tmp_path / "optimizers.gif") as animation:
+        assert animation.n_frames == 2
+    with Image.open(tmp_path / "optimizers.png") as picture:
+        assert picture.width > 500
+    lines = (tmp_path / "epochs.csv").read_text().splitlines()
+    assert len(lines) == 1 + len(SETTINGS) * 2
+    weights = load_checkpoint(tmp_path / "rmsprop-seed0", torch.device("cpu"))
+    assert "averaged" in weights
+    assert "optimizer" not in weights
+
+
+def test_another_recipe_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    compare(tmp_path)
+    with pytest.raises(SystemExit, match="holds a run of another recipe; remove it, or choose another place"):
+        main(["optimizers", "--epochs", "1", "--limit", "300", "--out", str(tmp_path)])
+
+
+def test_devices_are_compared_or_the_cpu_measured_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["devices", "--recipe", "s2", "--epochs", "2", "--limit", "500", "--out", str(tmp_path)])
+    if not torch.cuda.is_available():
+        assert "no CUDA device here: the CPU is measured alone" in capsys.readouterr().out
+    assert "| ratio |" in (tmp_path / "table.md").read_text()
+    assert (tmp_path / "devices.png").stat().st_size > 5000
