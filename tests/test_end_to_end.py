@@ -39,14 +39,15 @@ def test_a_model_of_other_things_answers_with_their_names(tmp_path: Path, digits
         for i in range(100):
             Image.fromarray(digits.pick(label, i)).save(tmp_path / "things" / name / f"{i}.png")
     run, models = tmp_path / "run", tmp_path / "models"
-    few = ["--epochs", "25", "--batch-size", "32", "--written-digits", "0", "--not-digits", "0"]
+    few = ["--epochs", "15", "--batch-size", "32", "--written-digits", "0", "--not-digits", "0"]
     train.main(["--recipe", "sample", "--data", f"folder:{tmp_path / 'things'}", *few, "--run", str(run)])
     export.main([str(run), str(models / "things")])
 
     with serving(tmp_path / "log", models_dir=str(models), default_model="things") as url, httpx.Client() as http:
         for name, label in names.items():
-            answer = http.post(f"{url}/classify", content=png(digits.pick(label, 150)), timeout=60).json()
-            assert "digit" not in answer
-            assert answer["label"] == name
-            assert set(answer["probabilities"]) == set(names)
+            files = [("image", ("x.png", png(digits.pick(label, i)), "image/png")) for i in range(150, 170)]
+            answers = http.post(f"{url}/classify", files=files, timeout=60).json()
+            assert sum(answer["label"] == name for answer in answers) >= 17
+            assert all("digit" not in answer for answer in answers)
+            assert set(answers[0]["probabilities"]) == set(names)
         assert http.get(f"{url}/models").json()["things"]["labels"] == list(names)
