@@ -141,3 +141,15 @@ def test_what_cannot_be_trained_on_is_named(tmp_path: Path, arguments: list[str]
     given = [argument.format(folder=tmp_path) for argument in arguments]
     with pytest.raises(SystemExit, match=said):
         main([*SMALL, "--run", str(tmp_path / "run"), *given])
+
+
+def test_curves_for_tensorboard_have_five_points_an_epoch(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    main([*SMALL, "--epochs", "2", "--run", str(tmp_path / "run"), "--tensorboard"])
+    events = EventAccumulator(str(tmp_path / "run/tensorboard"))
+    events.Reload()
+    assert len(events.Scalars("loss/train")) >= 2 * 5
+    assert len(events.Scalars("accuracy/validation")) == 2
+    rows = read_log(tmp_path / "run")
+    assert all(0 < row.train_accuracy <= 1 for row in rows)
