@@ -32,11 +32,14 @@ class Arguments:
     out: Path = Path("benchmarks/results")
 
 
-def mean_batch(url: str) -> float:
+def mean_batch(url: str, model: str) -> float:
     """Of all batches since the server's start."""
     lines = urllib.request.urlopen(f"{url}/metrics", timeout=10).read().decode().splitlines()
-    values = {line.split("{")[0]: float(line.rsplit(" ", 1)[1]) for line in lines if "batch_images" in line}
-    return values["numeral_batch_images_sum"] / max(1, values["numeral_batch_images_count"])
+    images, batches = (
+        next(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f'{name}{{model="{model}"}}'))
+        for name in ("numeral_batch_images_sum", "numeral_batch_images_count")
+    )
+    return images / max(1, batches)
 
 
 def measure(arguments: Arguments, batch: int, wait_ms: float, body: list[str]) -> dict[str, Figures]:
@@ -48,7 +51,7 @@ def measure(arguments: Arguments, batch: int, wait_ms: float, body: list[str]) -
             load = Load("raw", connections)
             wrk(url + target.path, load, 1, body)
             measured = wrk(url + target.path, load, arguments.seconds, body)
-            figures[str(load)] = measured | {"mean_batch": mean_batch(url)}
+            figures[str(load)] = measured | {"mean_batch": mean_batch(url, arguments.model)}
     return figures
 
 

@@ -53,6 +53,6 @@ function done(summary, latency, requests)
     '{"requests_per_second": %.1f, "p50_ms": %.3f, "p99_ms": %.3f, "max_ms": %.3f, "failed": %d, '
     .. '"refused": %d, "late_ms": %.1f}\n',
     summary.requests / (summary.duration / 1e6), latency:percentile(50) / 1000, latency:percentile(99) / 1000,
-    latency.max / 1000, e.connect + e.read + e.write + e.timeout, e.status,
+    latency.max / 1000, e.connect + e.read + e.write + e.timeout + e.status, e.status,
     thread:get("late_ms")))
 end

@@ -66,7 +66,8 @@ def loaded(url: str, rate: float, arguments: Arguments, body: list[str], process
         "offered_per_second": round(rate, 1),
         "sent_per_second": measured["requests_per_second"],
         "answered_per_second": round(measured["requests_per_second"] - measured["refused"] / arguments.seconds, 1),
-        **{name: measured[name] for name in ("refused", "failed", "p50_ms", "p99_ms", "max_ms", "late_ms")},
+        "unanswered": measured["failed"] - measured["refused"],
+        **{name: measured[name] for name in ("refused", "p50_ms", "p99_ms", "max_ms", "late_ms")},
         "memory_second_third_mb": round(statistics.median(memory[third : 2 * third]), 1),
         "memory_last_third_mb": round(statistics.median(memory[2 * third :]), 1),
     }

@@ -24,12 +24,16 @@ class Input(BaseModel):
 
     dtype: Literal["uint8"]
     shape: tuple[str, PositiveInt, PositiveInt] | tuple[str, Literal[3], PositiveInt, PositiveInt]
-    made_by: Literal["digit normaliser", "resize"] = "digit normaliser"
+    made_by: Literal["digit normaliser", "resize"] | None = None
+    """None in artefacts of before there was a choice"""
 
     @model_validator(mode="after")
     def fits(self) -> Self:
+        size = "×".join(map(str, self.shape[1:]))
+        if self.shape[-1] != self.shape[-2]:
+            raise ValueError(f"an image is square, or three squares, and not {size}")
         if self.made_by == "digit normaliser" and self.shape[1:] != (28, 28):
-            raise ValueError(f"the digit normaliser makes 28×28, not {'×'.join(map(str, self.shape[1:]))}")
+            raise ValueError(f"the digit normaliser makes 28×28, not {size}")
         return self
 
 
@@ -48,6 +52,18 @@ class Metadata(BaseModel):
     files: dict[str, File]
     reject_threshold: float
     test: Measured
+
+    @model_validator(mode="after")
+    def digits_are_numbers(self) -> Self:
+        if self.input.made_by == "digit normaliser" and not all(label.isdecimal() for label in self.labels):
+            raise ValueError(f"labels are {', '.join(self.labels)}; the digit normaliser is for digits")
+        return self
+
+    @property
+    def reads_digits(self) -> bool:
+        known = self.input.made_by
+        digits = self.input.shape[1:] == (28, 28) and all(label.isdecimal() for label in self.labels)
+        return known == "digit normaliser" or (known is None and digits)
 
 
 @dataclass(frozen=True)
@@ -94,7 +110,7 @@ def load(folder: Path, *precisions: Precision) -> Artefact:
         network=metadata.network,
         labels=metadata.labels,
         shape=metadata.input.shape[1:],
-        reads_digits=metadata.input.made_by == "digit normaliser",
+        reads_digits=metadata.reads_digits,
         reject_threshold=metadata.reject_threshold,
         test_accuracy=metadata.test.accuracy,
         test_images=metadata.test.n,

@@ -34,7 +34,7 @@ class Job(NamedTuple):
 
 
 class Batcher:
-    """`run` takes uint8 [N, H, W]. All but `run` happens in the event loop that this is made in.
+    """`run` takes uint8 [N, *shape]. All but `run` happens in the event loop that this is made in.
 
     executor: runs the network elsewhere, so that the loop goes on reading meanwhile. Without one it runs in the loop,
     which is faster where both would share a core: a way to a thread and back takes longer than a small network.

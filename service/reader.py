@@ -229,7 +229,7 @@ def read_image(image: Image.Image, artefact: Artefact, open_seconds: float) -> P
     """Problem 422 where the content cannot be decoded, or makes no sense once it is."""
     start = time.perf_counter()
     try:
-        load_pixels(image, at_least=2 * WORKING_SIDE)
+        load_pixels(image, at_least=2 * max(WORKING_SIDE, artefact.shape[-1]))
     except Problem as problem:
         return problem
     decoded = time.perf_counter()

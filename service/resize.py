@@ -10,20 +10,26 @@ from service.grey import full_range
 def resize(image: Image.Image, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """uint8 `shape`: [side, side] in grey or [3, side, side]. Of any mode and orientation; first frame, on white."""
     side = shape[-1]
-    resized = opaque(image).convert("L" if len(shape) == 2 else "RGB").resize((side, side), Image.Resampling.BILINEAR)
-    pixels = np.asarray(resized)
+    flat = opaque(upright(image), side).convert("L" if len(shape) == 2 else "RGB")
+    pixels = np.asarray(flat.resize((side, side), Image.Resampling.BILINEAR))
     return pixels if pixels.ndim == 2 else np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
 
 
-def opaque(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(full_range(np.asarray(image.convert("F"))).astype(np.uint8))
+def upright(image: Image.Image) -> Image.Image:
     try:
-        upright = ImageOps.exif_transpose(image)
+        return ImageOps.exif_transpose(image)
     except Exception:  # Pillow's parsers raise whatever damaged EXIF leads to, and then it says nothing
-        upright = image
-    if not upright.has_transparency_data:
-        return upright
-    page = Image.new("RGBA", upright.size, "white")
-    page.alpha_composite(upright.convert("LA" if upright.mode == "La" else "RGBA").convert("RGBA"))
+        return image
+
+
+def opaque(image: Image.Image, side: int) -> Image.Image:
+    """Of eight bits a channel and without transparency; what is far larger than `side` is reduced before it grows."""
+    if image.mode.startswith("I") or image.mode == "F":
+        real = image.convert("F")
+        factor = max(1, min(real.size) // (2 * side))
+        return Image.fromarray(full_range(np.asarray(real.reduce(factor))).astype(np.uint8))
+    if not image.has_transparency_data:
+        return image
+    page = Image.new("RGBA", image.size, "white")
+    page.alpha_composite(image.convert("LA" if image.mode == "La" else "RGBA").convert("RGBA"))
     return page

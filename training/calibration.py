@@ -1,4 +1,4 @@
-"""What turns logits into a confidence and a refusal: fitted on validation data, never on the test split."""
+"""What turns logits into a confidence and a refusal, fitted on images that the network has not trained on."""
 
 import math
 from dataclasses import dataclass

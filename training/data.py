@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 from torchvision import datasets
 from torchvision.transforms import v2
 
+from service.resize import resize
 from training.errors import TrainingError
 from training.networks.contract import InputContract
 
@@ -170,11 +171,9 @@ def read_tree(root: Path, contract: InputContract) -> tuple[tuple[str, ...], Spl
 
 
 def read_image(path: Path, contract: InputContract) -> np.ndarray:
-    """uint8 `contract.shape`."""
+    """uint8 `contract.shape`, as the service makes it of an upload."""
     try:
         with Image.open(path) as image:
-            converted = image.convert("L" if contract.channels == 1 else "RGB")
+            return resize(image, contract.shape)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise TrainingError(f"{path} cannot be read as an image: {error}; mend or remove it") from error
-    pixels = np.asarray(converted.resize((contract.size, contract.size), Image.Resampling.BILINEAR))
-    return pixels if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)

@@ -51,7 +51,7 @@ class Accuracy:
 
 @torch.inference_mode()
 def predict(model: nn.Module, images: Tensor) -> Tensor:
-    """uint8 [N, S, S] → logits float32 [N, classes], in full precision."""
+    """uint8 [N, *shape] → logits float32 [N, classes], in full precision."""
     model.eval()
     return torch.cat([model(batch) for batch in images.split(BATCH)])
 
@@ -95,6 +95,8 @@ class Arguments:
 
 def evaluate(arguments: Arguments) -> Accuracy:
     recipe = run_folder.read_recipe(arguments.run)
+    if recipe.validate_on_test and arguments.split == "validation":
+        raise TrainingError(f"{arguments.run} was trained on the validation split too; allowed: --split test")
     on = hardware.pick(arguments.device)
     dataset = data.load(recipe.data, arguments.data_dir, recipe.contract)
     names = dataset.labels

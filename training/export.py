@@ -95,7 +95,7 @@ def write_artefact(run: Path, dataset: data.Dataset, folder: Path) -> None:
     """Raises TrainingError where the files do not agree with the network of `run`."""
     recipe = run_folder.read_recipe(run)
     classifier = load_classifier(run, dataset.labels, torch.device("cpu"))
-    validation_logits = predict(classifier, dataset.validation.images)
+    validation = accuracy(predict(classifier, dataset.validation.images), dataset.validation.labels)
     held_out = calibration_images(recipe, dataset)
     calibration = calibrate(predict(classifier, held_out.images), held_out.labels)
 
@@ -124,9 +124,12 @@ def write_artefact(run: Path, dataset: data.Dataset, folder: Path) -> None:
         "opset": onnx_ir.load(folder / "model.onnx").opset_imports[""],
         "temperature": calibration.temperature,
         "reject_threshold": calibration.reject_threshold,
-        "calibration": dataclasses.asdict(calibration),
+        "calibration": {
+            "split": "test" if recipe.validate_on_test else "validation",
+            **dataclasses.asdict(calibration),
+        },
         "test": as_json(test),
-        "validation": as_json(accuracy(validation_logits, dataset.validation.labels)),
+        "validation": None if recipe.validate_on_test else as_json(validation),
         "parity": {
             "images": parity.images,
             "batches": BATCHES,

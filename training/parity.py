@@ -81,7 +81,7 @@ def compare(what: str, outputs: Outputs, expected: Outputs) -> float:
 def prove(classifier: Classifier, temperature: float, folder: Path, images: Tensor) -> Parity:
     """Compares the eager network with TorchScript and ONNX on all `images` and on batches of 1, 3 and 32.
 
-    images: uint8 [N, S, S] on the CPU. Raises TrainingError where one does not agree.
+    images: uint8 [N, *shape] on the CPU. Raises TrainingError where one does not agree.
     """
     errors = []
     for count in (*BATCHES, len(images)):

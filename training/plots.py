@@ -59,14 +59,14 @@ def save_confusion(labels: Tensor, predictions: Tensor, names: Sequence[str], pa
 
 
 def save_contact_sheet(images: Tensor, titles: Sequence[str], path: Path) -> None:
-    """images: uint8 [N, H, W], one title each."""
+    """images: uint8 [N, H, W] or [N, 3, H, W], one title each."""
     columns = 8
     rows = max(1, -(-len(images) // columns))
     figure, axes = plt.subplots(rows, columns, figsize=(1.5 * columns, 1.8 * rows), layout="constrained", squeeze=False)
     for place in axes.flat:
         place.axis("off")
     for place, image, title in zip(axes.flat, images.cpu().numpy(), titles, strict=False):
-        place.imshow(image, cmap="gray", vmin=0, vmax=255)
+        place.imshow(image if image.ndim == 2 else image.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=255)
         place.set_title(title, fontsize=8)
     figure.savefig(path, dpi=120)
     plt.close(figure)

@@ -32,7 +32,7 @@ class Batches(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime.quant
 
 
 def quantise(model: Path, images: Tensor, target: Path) -> None:
-    """The ranges of the activations come from `images`, uint8 [N, S, S], which the network reads."""
+    """The ranges of the activations come from `images`, uint8 [N, *shape], which the network reads."""
     with tempfile.TemporaryDirectory() as temporary:
         prepared = Path(temporary) / "prepared.onnx"
         quant_pre_process(str(model), str(prepared), skip_symbolic_shape=True)

@@ -139,10 +139,11 @@ def training_images(recipe: Recipe, dataset: data.Dataset) -> data.Split:
 
     Raises TrainingError where it asks for digits and the classes of the data set are others.
     """
-    if (recipe.written_digits or recipe.not_digits) and dataset.labels != data.DIGIT_LABELS:
+    for_digits = dataset.labels == data.DIGIT_LABELS and recipe.contract.shape == (28, 28)
+    if (recipe.written_digits or recipe.not_digits) and not for_digits:
         raise TrainingError(
-            f"written_digits is {recipe.written_digits} and not_digits {recipe.not_digits}, but {recipe.data} holds "
-            "no digits: set both to 0"
+            f"written_digits is {recipe.written_digits} and not_digits {recipe.not_digits}; they are for digits, "
+            f"and {recipe.network} is to read {recipe.data}: set both to 0"
         )
     images = dataset.train
     if recipe.images:
@@ -178,7 +179,7 @@ def train_epoch(training: Training, progress: "tqdm[Any]") -> tuple[float, float
     torch.manual_seed(training.recipe.seed * 1_000_003 + training.epoch)
     training.model.train()
     losses = torch.zeros((), device=training.device)
-    right = torch.zeros((), device=training.device)
+    right, asked = torch.zeros(2, device=training.device).unbind()
     bf16 = hardware.has_bf16(training.device)
     for step, (images, labels) in enumerate(epoch_batches(training), start=1):
         with torch.autocast(training.device.type, torch.bfloat16, enabled=bf16):
@@ -191,18 +192,20 @@ def train_epoch(training: Training, progress: "tqdm[Any]") -> tuple[float, float
         training.averaged.update_parameters(training.model)
         losses += loss.detach()
         hits = (logits.detach().argmax(dim=1) == labels).sum()
+        known = (labels != data.NOT_A_DIGIT).sum()
         right += hits
+        asked += known
         progress.update(len(images))
         if training.live and step % max(1, training.steps // POINTS_PER_EPOCH) == 0:
             seen = (training.epoch * training.steps + step) * training.batch_size
-            training.live.point(seen, loss.item(), hits.item() / len(labels))
+            training.live.point(seen, loss.item(), (hits / known).item())
     mean = losses.item() / training.steps
     if not math.isfinite(mean):
         raise Diverged(
             f"the loss of epoch {training.epoch + 1} is {mean}: training diverged. The checkpoint before it is kept. "
             f"learning_rate is {training.recipe.learning_rate}; try a lower one"
         )
-    return mean, right.item() / (training.steps * training.batch_size)
+    return mean, (right / asked).item()
 
 
 def measured_epoch(training: Training, progress: "tqdm[Any]") -> run_folder.EpochRow:
@@ -281,50 +284,53 @@ def load_data(recipe: Recipe, place: Place) -> data.Dataset:
     return dataset
 
 
-def prepare(recipe: Recipe, place: Place) -> Training:
-    return Training(recipe, load_data(recipe, place), hardware.pick(place.device))
-
-
 def finish(
     recipe: Recipe, folder: Path, place: Place, dataset: data.Dataset | None = None
 ) -> list[run_folder.EpochRow]:
     """Begins the run, goes on with it, or finds it finished. Raises TrainingError where `folder` holds another."""
-    if not (folder / run_folder.RECIPE).exists():
-        run_folder.create(folder, recipe, hardware.environment(hardware.pick(place.device)))
-    if run_folder.read_recipe(folder) != recipe:
+    on = hardware.pick(place.device)
+    begun = (folder / run_folder.RECIPE).exists()
+    if begun and run_folder.read_recipe(folder) != recipe:
         raise TrainingError(f"{folder} holds a run of another recipe; remove it, or choose another place with --out")
-    started = (folder / run_folder.CHECKPOINT).exists()
-    state = run_folder.load_checkpoint(folder, hardware.pick(place.device)) if started else None
+    state = run_folder.load_checkpoint(folder, on) if (folder / run_folder.CHECKPOINT).exists() else None
     if state and len(state["rows"]) == recipe.epochs:
-        return [run_folder.EpochRow(**row) for row in state["rows"]]
+        rows = [run_folder.EpochRow(**row) for row in state["rows"]]
+        run_folder.write_log(folder, rows)  # a kill may have come between the checkpoint and its line
+        return rows
     with readable_failures(folder):
-        training = Training(recipe, dataset or load_data(recipe, place), hardware.pick(place.device))
+        training = Training(recipe, dataset or load_data(recipe, place), on)
         if state:
             training.load(state)
+        elif recipe.start_from:
+            training.start_with(load_classifier(Path(recipe.start_from), training.labels, on))
+        if not begun:
+            run_folder.create(folder, recipe, hardware.environment(on))
+        training.live = Live(folder) if place.tensorboard else None
         train(training, folder)
     return training.rows
+
+
+def finish_or_diverge(
+    recipe: Recipe, folder: Path, place: Place, dataset: data.Dataset | None = None
+) -> list[run_folder.EpochRow]:
+    """The epochs that were finished: all, or those before the loss was no longer a number, which is printed."""
+    try:
+        return finish(recipe, folder, place, dataset)
+    except Diverged as error:
+        print(error)
+        return run_folder.read_log(folder)
 
 
 def begin(name: str, arguments: NewRun) -> None:
     folder = arguments.run or Path("runs") / f"{name}-seed{arguments.recipe.seed}"
     run_folder.refuse_to_overwrite(folder)
-    with readable_failures(folder):
-        training = prepare(arguments.recipe, arguments.place)
-        if arguments.recipe.start_from:
-            start = load_classifier(Path(arguments.recipe.start_from), training.labels, training.device)
-            training.start_with(start)
-        training.live = Live(folder) if arguments.place.tensorboard else None
-        run_folder.create(folder, arguments.recipe, hardware.environment(training.device))
-        train(training, folder)
+    finish(arguments.recipe, folder, arguments.place)
 
 
 def resume(folder: Path, place: Place) -> None:
-    with readable_failures(folder):
-        training = prepare(run_folder.read_recipe(folder), place)
-        if (folder / run_folder.CHECKPOINT).exists():
-            training.load(run_folder.load_checkpoint(folder, training.device))
-        training.live = Live(folder) if place.tensorboard else None
-        train(training, folder)
+    recipe = run_folder.read_recipe(folder)
+    rows = finish(recipe, folder, place)
+    print(f"{folder}: {len(rows)} of {recipe.epochs} epochs are finished")
 
 
 def main(arguments: list[str] | None = None) -> None:

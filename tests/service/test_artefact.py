@@ -79,7 +79,15 @@ def test_a_missing_model_is_refused(folder: Path) -> None:
         ({"schema_version": 99}, "schema_version: Input should be 1"),
         ({"files": {}}, r"lists no model\.onnx"),
         ({"input": {"dtype": "float32", "shape": ["batch", 28, 28]}}, "input.dtype: Input should be 'uint8'"),
-        ({"input": {"dtype": "uint8", "shape": ["batch", 32, 32]}}, "the digit normaliser makes 28×28, not 32×32"),
+        (
+            {"input": {"dtype": "uint8", "shape": ["batch", 32, 32], "made_by": "digit normaliser"}},
+            "the digit normaliser makes 28×28, not 32×32",
+        ),
+        (
+            {"input": {"dtype": "uint8", "shape": ["batch", 28, 28], "made_by": "digit normaliser"}, "labels": ["a"]},
+            "labels are a; the digit normaliser is for digits",
+        ),
+        ({"input": {"dtype": "uint8", "shape": ["batch", 3, 24, 32]}}, "three squares, and not 3×24×32"),
         ({"files": {"model.onnx": {}}}, r"files.model\.onnx.sha256: Field required"),
         ({"test": {"n": 3}}, "test.accuracy: Field required"),
     ],
@@ -110,3 +118,11 @@ def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
         artefact.load_all(tmp_path, "fp32")
     with pytest.raises(StartError, match="is no folder"):
         artefact.load_all(tmp_path / "absent", "fp32")
+
+
+@pytest.mark.parametrize(("labels", "reads_digits"), [(["0", "1"], True), (["Dress", "Coat"], False)])
+def test_artefacts_of_before_there_was_a_choice_read_digits_if_their_labels_are(
+    folder: Path, labels: list[str], reads_digits: bool
+) -> None:
+    change_metadata(folder, labels=labels)
+    assert artefact.load(folder).reads_digits is reads_digits

@@ -37,7 +37,8 @@ def test_what_is_transparent_is_white() -> None:
     assert (resize(Image.new("RGBA", (9, 9), (0, 0, 0, 0)), (28, 28)) == 255).all()
 
 
-def test_exif_is_heeded() -> None:
-    image = picture("L")
+@pytest.mark.parametrize("mode", ["L", "I;16"])
+def test_exif_is_heeded(mode: str) -> None:
+    image = picture(mode)
     image.getexif()[0x0112] = 3
     assert resize(image, (28, 28))[:, -8:].mean() < 10

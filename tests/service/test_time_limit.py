@@ -73,6 +73,20 @@ def test_a_task_that_someone_else_cancels_is_cancelled() -> None:
     asyncio.run(cancelled())
 
 
+def test_a_cancel_in_the_moment_of_the_limit_is_not_swallowed() -> None:
+    async def both() -> None:
+        async def work() -> None:
+            with TimeLimit(0.05).start() as running:
+                asyncio.get_running_loop().call_later(0.02, lambda: (running.expire(), task.cancel()))
+                await asyncio.sleep(20)
+
+        task = asyncio.create_task(work())
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(both())
+
+
 def test_an_error_within_is_the_error() -> None:
     async def failing() -> None:
         with TimeLimit(10).start():

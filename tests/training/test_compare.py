@@ -2,10 +2,12 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from PIL import Image
+from tqdm import tqdm
 
 from training import train
 from training.compare.__main__ import main
@@ -39,19 +41,24 @@ def test_a_comparison_that_was_stopped_goes_on_and_ends_with_the_same_table(
     train_epoch = train.train_epoch
     epochs: list[Recipe] = []
 
-    def stopped_in_the_second_run(training: train.Training, progress: object) -> tuple[float, float]:
+    def counted(training: train.Training, progress: "tqdm[Any]") -> tuple[float, float]:
         epochs.append(training.recipe)
-        if len(epochs) == 4:
+        return train_epoch(training, progress)
+
+    def stopped_in_the_second_run(training: train.Training, progress: "tqdm[Any]") -> tuple[float, float]:
+        if len(epochs) == 3:
             raise SystemExit("killed")
-        return train_epoch(training, progress)  # type: ignore[arg-type]
+        return counted(training, progress)
 
     monkeypatch.setattr(train, "train_epoch", stopped_in_the_second_run)
     with pytest.raises(SystemExit, match="killed"):
         compare(tmp_path / "stopped")
-    monkeypatch.setattr(train, "train_epoch", train_epoch)
     first = (tmp_path / "stopped/nag-seed0/checkpoint.pt").stat()
     assert len(read_log(tmp_path / "stopped/adagrad-seed0")) == 1
+    monkeypatch.setattr(train, "train_epoch", counted)
+    epochs.clear()
     assert accuracies(compare(tmp_path / "stopped")) == accuracies(whole)
+    assert [recipe.optimizer for recipe in epochs] == ["adagrad", "rmsprop", "rmsprop"]
     assert (tmp_path / "stopped/nag-seed0/checkpoint.pt").stat().st_mtime_ns == first.st_mtime_ns
 
 

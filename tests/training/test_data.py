@@ -13,6 +13,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torchvision import datasets
 
 from tests.harness import Digits
 from training import data
@@ -165,3 +166,13 @@ def test_resizing_is_that_of_pillow(digits: Digits) -> None:
     for image, resized in zip(digits.images[:5], ours, strict=True):
         theirs = np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.BILINEAR)).astype(np.int16)
         assert np.abs(theirs - resized.numpy()).max() <= 1
+
+
+def test_cifar_comes_with_its_channels_last_and_goes_with_them_first() -> None:
+    source = datasets.CIFAR10.__new__(datasets.CIFAR10)
+    source.data = np.arange(2 * 32 * 32 * 3, dtype=np.uint8).reshape(2, 32, 32, 3)
+    source.targets = [3, 7]
+    split = data.as_tensors(source)
+    assert split.images.shape == (2, 3, 32, 32)
+    assert (split.images[1, 2].numpy() == source.data[1, :, :, 2]).all()
+    assert split.labels.tolist() == [3, 7]

@@ -36,8 +36,8 @@ class Devices:
         rows = {}
         for choice in choices:
             place = train.Place(self.data_dir, choice)
-            name = hardware.describe(hardware.pick(choice))
-            rows[name] = train.finish(recipe, folder / choice, place)
+            epochs = train.finish_or_diverge(recipe, folder / choice, place)
+            rows[run_folder.read_environment(folder / choice)["device"]] = epochs
         text = table(rows)
         run_folder.write_whole(folder / "table.md", text + "\n")
         save_picture(rows, folder / "devices.png")
@@ -45,9 +45,10 @@ class Devices:
 
 
 def table(by_device: dict[str, list[EpochRow]]) -> str:
-    """Markdown. The ratio is of images a second to the last device's, which is the CPU."""
+    """Markdown. The ratio is of images a second to the last device's, which is the CPU. Diverged at once: left out."""
+    by_device = {device: rows for device, rows in by_device.items() if rows}
     lines = ["| device | s per epoch | images/s | ratio | loss by epoch | accuracy |", "|---|---|---|---|---|---|"]
-    slowest = rate(list(by_device.values())[-1])
+    slowest = rate(list(by_device.values())[-1]) if by_device else 0.0
     for device, rows in by_device.items():
         losses = ", ".join(f"{row.train_loss:.4f}" for row in rows)
         seconds = statistics.median(row.seconds for row in rows)
@@ -65,10 +66,12 @@ def rate(rows: list[EpochRow]) -> float:
 def save_picture(by_device: dict[str, list[EpochRow]], path: Path) -> None:
     with plots.picture(path, 1, 2, (10, 4)) as axes:
         loss, speed = axes.flat
+        by_device = {device: rows for device, rows in by_device.items() if rows}
         for device, rows in by_device.items():
             loss.plot([row.epoch for row in rows], [row.train_loss for row in rows], label=device, marker="o")
         loss.set(xlabel="epoch", ylabel="mean training loss")
-        loss.legend()
+        if by_device:
+            loss.legend()
         bars = speed.barh(list(by_device), [rate(rows) for rows in by_device.values()])
         speed.bar_label(bars, fmt="{:,.0f}", padding=3)
         speed.set(xlabel="images a second")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from training import data, hardware, run_folder, train
+from training import hardware, run_folder, train
 from training.compare.pictures import Runs, save_animation, save_panels
 from training.optimizers import Name
 from training.recipe import RECIPES, Recipe
@@ -61,13 +61,17 @@ class Optimizers:
             for name, setting in SETTINGS.items():
                 print(f"{name}, seed {seed}")
                 one = recipe_of(recipe, setting, seed)
-                rows = run_or_diverge(one, folder / f"{setting.optimizer}-seed{seed}", place, dataset)
+                run = folder / f"{setting.optimizer}-seed{seed}"
+                rows = train.finish_or_diverge(one, run, place, dataset)
+                if len(rows) == one.epochs:
+                    run_folder.keep_weights_alone(run)
                 runs.setdefault(name, []).append(rows)
         write_csv(runs, folder / "epochs.csv")
         text = table(runs, self.recipe)
         run_folder.write_whole(folder / "table.md", text + "\n")
-        save_panels(runs, folder / "optimizers.png")
-        save_animation(runs, folder / "optimizers.gif")
+        drawn = {name: [rows for rows in seeds if rows] for name, seeds in runs.items()}
+        save_panels(drawn, folder / "optimizers.png")
+        save_animation(drawn, folder / "optimizers.gif")
         print(f"{text}\n{folder}: table.md, epochs.csv, optimizers.png, optimizers.gif, and the weights of each run")
 
 
@@ -79,17 +83,6 @@ def recipe_of(recipe: Recipe, setting: Setting, seed: int) -> Recipe:
         weight_decay=setting.weight_decay,
         seed=seed,
     )
-
-
-def run_or_diverge(recipe: Recipe, folder: Path, place: train.Place, dataset: data.Dataset) -> list[EpochRow]:
-    """The epochs that were finished: all, or those before the loss was no longer a number."""
-    try:
-        rows = train.finish(recipe, folder, place, dataset)
-    except train.Diverged as error:
-        print(error)
-        return run_folder.read_log(folder)
-    run_folder.keep_weights_alone(folder)
-    return rows
 
 
 def write_csv(runs: Runs, path: Path) -> None:

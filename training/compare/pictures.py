@@ -40,12 +40,12 @@ def means(seeds: Sequence[Sequence[EpochRow]], field: str) -> list[float]:
 
 
 def longest(runs: Runs) -> int:
-    return max(len(rows) for seeds in runs.values() for rows in seeds)
+    return max((len(rows) for seeds in runs.values() for rows in seeds), default=1)
 
 
 def limits(runs: Runs, field: str) -> tuple[float, float]:
     """The same in each frame; losses beyond 3 are those of a run that learns nothing."""
-    values = [value for seeds in runs.values() for value in means(seeds, field)]
+    values = [value for seeds in runs.values() for value in means(seeds, field)] or [0.0]
     return (0, min(3.0, 1.05 * max(values))) if "loss" in field else (max(0.0, min(values) - 0.02), 1.0)
 
 
