@@ -15,4 +15,4 @@ rm -f nvidia/cu*/lib/libcufft.so.* nvidia/cu*/lib/libcufftw.so.* nvidia/cu*/lib/
 # Needs TensorRT, which is not installed.
 rm -f onnxruntime/capi/libonnxruntime_providers_tensorrt.so
 # For compilers.
-rm -rf nvidia/*/include
+rm -rf nvidia/*/include nvidia/*/lib/*.a
