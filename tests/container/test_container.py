@@ -97,16 +97,17 @@ def test_the_image_is_small() -> None:
     assert size <= 450
 
 
-def test_it_is_soon_ready() -> None:
-    """At the best of a few times: whatever else runs on the machine can only make it later."""
-    seconds = []
-    for _ in range(5):
+def test_it_is_as_soon_ready_as_a_bare_process(tmp_path: Path) -> None:
+    """Each at the best of three times. No limit in seconds: what else runs on the machine can double them."""
+    inside, outside = [], []
+    for _ in range(3):
         with running("--cpus=2") as container:
-            seconds.append(container.seconds_to_ready)
-        if min(seconds) <= 3:
-            break
-    logger.info("start to ready: %s s", ", ".join(f"{second:.2f}" for second in seconds))
-    assert min(seconds) <= 3
+            inside.append(container.seconds_to_ready)
+        started = time.monotonic()
+        with serving(tmp_path / "log", provider="cpu"):
+            outside.append(time.monotonic() - started)
+    logger.info("start to ready: %.2f s; a bare process: %.2f s", min(inside), min(outside))
+    assert min(inside) <= min(outside) + 1
 
 
 def test_memory_at_rest(container: Container) -> None:
