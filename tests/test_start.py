@@ -1,8 +1,10 @@
 """A service that cannot work does not start: an exit code, one line with the reason, no respawning."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import onnxruntime
@@ -46,3 +48,11 @@ def test_a_wrong_hash(tmp_path: Path) -> None:
     metadata["files"]["model.onnx"]["sha256"] = "0" * 64
     path.write_text(json.dumps(metadata))
     assert f"its metadata.json says {'0' * 64}" in failed_start(tmp_path / "log", models_dir=str(models))
+
+
+def test_onnxruntime_leaves_no_device_id(tmp_path: Path) -> None:
+    """Its reports to its makers are off: with them on it writes one into the home folder."""
+    own = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment = {**own, "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-m", "service.check"], cwd=ROOT, env=environment, check=True, capture_output=True)
+    assert list(tmp_path.iterdir()) == []

@@ -132,7 +132,7 @@ def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
         (["--start-from", "absent"], "absent is no run folder"),
         (
             ["--data", "folder:{folder}"],
-            "written_digits is 500 and not_digits 500; they are for digits, and googlenet is to read folder:.*: set both",
+            "written_digits is 500 and not_digits 500; they are for digits, and googlenet is to read folder:",
         ),
         (["--not-digits", "-1"], "not_digits is -1; it must be 0 or more"),
     ],
