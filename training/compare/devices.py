@@ -8,6 +8,7 @@ from typing import Literal
 
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.ticker import MaxNLocator
 
 from training import hardware, plots, run_folder, train
 from training.recipe import RECIPES
@@ -69,10 +70,12 @@ def save_picture(by_device: dict[str, list[EpochRow]], path: Path) -> None:
         by_device = {device: rows for device, rows in by_device.items() if rows}
         for device, rows in by_device.items():
             loss.plot([row.epoch for row in rows], [row.train_loss for row in rows], label=device, marker="o")
-        loss.set(xlabel="epoch", ylabel="mean training loss")
+        loss.set(xlabel="epoch", ylabel="mean training loss", yscale="log")
+        loss.xaxis.set_major_locator(MaxNLocator(integer=True))
         if by_device:
             loss.legend()
         bars = speed.barh(list(by_device), [rate(rows) for rows in by_device.values()])
+        speed.margins(x=0.15)
         speed.bar_label(bars, fmt="{:,.0f}", padding=3)
         speed.set(xlabel="images a second")
         plt.setp(speed.get_yticklabels(), rotation=90, va="center")
