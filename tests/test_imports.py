@@ -1,4 +1,4 @@
-"""The boundary between training and service: they share the artefact's folder, and the normaliser, and no more."""
+"""The boundary between training and service: they share the artefact's folder, what makes a network's input of a picture, and no more."""
 
 import subprocess
 import sys
@@ -31,10 +31,10 @@ def test_the_service_imports_no_torch_and_no_training() -> None:
     assert_apart(SERVICE, {"torch", "torchvision", "onnx", "training", "scipy", "matplotlib"})
 
 
-def test_training_imports_no_bentoml_and_of_the_service_only_the_normaliser() -> None:
+def test_training_imports_no_bentoml_and_of_the_service_only_what_makes_inputs() -> None:
     names = imported(TRAINING)
     assert "bentoml" not in names
-    assert {name for name in names if name.startswith("service.")} <= {"service.normalise", *NORMALISER}
+    assert {name for name in names if name.startswith("service.")} <= {"service.normalise", "service.resize", *NORMALISER}
 
 
 def test_the_normaliser_needs_numpy_and_pillow_alone() -> None:
