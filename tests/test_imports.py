@@ -1,4 +1,4 @@
-"""The boundary between training and service: they share the artefact's folder, what makes a network's input of a picture, and no more."""
+"""The boundary between training and service: they share the artefact's folder, and what makes a network's input."""
 
 import subprocess
 import sys
@@ -8,8 +8,8 @@ import pytest
 from tests.harness import ROOT
 
 SERVICE = "service.app service.check service.reader service.pages"
-NORMALISER = {"service.grey", "service.ink", "service.shapes"}
-"""What service.normalise is made of."""
+INPUTS = {"service.normalise", "service.grey", "service.ink", "service.shapes", "service.resize"}
+"""What makes a network's input of a picture."""
 
 TRAINING = "training.train training.evaluate training.uploads training.export"
 
@@ -34,7 +34,7 @@ def test_the_service_imports_no_torch_and_no_training() -> None:
 def test_training_imports_no_bentoml_and_of_the_service_only_what_makes_inputs() -> None:
     names = imported(TRAINING)
     assert "bentoml" not in names
-    assert {name for name in names if name.startswith("service.")} <= {"service.normalise", "service.resize", *NORMALISER}
+    assert {name for name in names if name.startswith("service.")} <= INPUTS
 
 
 def test_the_normaliser_needs_numpy_and_pillow_alone() -> None:

@@ -11,7 +11,7 @@ from training.recipe import RECIPES, Recipe
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"network": "lenet"}, "network 'lenet' is unknown; known: alexnet-cifar, alexnet-d2l, alexnet-lite, alexnet-paper, goog"),
+        ({"network": "lenet"}, "network 'lenet' is unknown; known: alexnet-cifar, alexnet-d2l, alexnet-lite"),
         ({"epochs": 0}, "epochs is 0; it must be above 0"),
         ({"batch_size": -1}, "batch_size is -1; it must be above 0"),
         ({"weight_decay": -0.1}, "weight_decay is -0.1; it must be 0 or more"),
