@@ -113,7 +113,7 @@ def finished(arguments: Arguments) -> dict[tuple[str, int], dict[str, float]]:
 
 
 def setting(arguments: Arguments) -> list[Any]:
-    return [arguments.images, arguments.epochs, str(arguments.uploads)]
+    return [arguments.images, arguments.epochs, arguments.uploads.resolve().name if arguments.uploads else None]
 
 
 def runs(arguments: Arguments) -> Iterator[dict[str, Any]]:
