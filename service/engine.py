@@ -26,7 +26,7 @@ CUDA_BATCHES = (1, 4, 16, 64, 256)
 """On CUDA every new batch size is slow once, so batches are padded to one of these, all run before ready."""
 
 
-BATCHES = {CPU: 32, CUDA: 64}
+DEFAULT_MAX_BATCH = {CPU: 32, CUDA: 64}
 """On a CPU larger batches run no faster, and nothing else is read, accepted or refused meanwhile."""
 
 
@@ -37,7 +37,7 @@ class Engine:
         self.artefact = artefact
         self._session = open_session(artefact, provider, threads)
         self.provider: str = self._session.get_providers()[0]
-        self.max_batch = max_batch or BATCHES[self.provider]
+        self.max_batch = max_batch or DEFAULT_MAX_BATCH[self.provider]
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 [N, *shape], N up to `max_batch` → probabilities, float32 [N, classes]."""

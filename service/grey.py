@@ -62,7 +62,7 @@ def clearest(colours: NDArray[np.float32]) -> Grey:
 def upright(grey: Grey, image: Image.Image) -> Grey:
     """Turned and mirrored as the EXIF orientation of `image` says; damaged EXIF says nothing."""
     if not image.info and image.format in ("PNG", "JPEG", "WEBP", "BMP", "GIF"):
-        return grey  # where theirs would be; Pillow goes on to look elsewhere
+        return grey  # EXIF of these would be in `info`; Pillow takes long to find out that there is none
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # Pillow's parsers raise whatever the damage leads to

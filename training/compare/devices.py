@@ -11,6 +11,7 @@ import torch
 from matplotlib.ticker import MaxNLocator
 
 from training import hardware, plots, run_folder, train
+from training.errors import TrainingError
 from training.recipe import RECIPES
 from training.run_folder import EpochRow
 
@@ -38,7 +39,10 @@ class Devices:
         for choice in choices:
             place = train.Place(self.data_dir, choice)
             epochs = train.finish_or_diverge(recipe, folder / choice, place)
-            rows[run_folder.read_environment(folder / choice)["device"]] = epochs
+            if epochs:
+                rows[run_folder.read_environment(folder / choice)["device"]] = epochs
+        if not rows:
+            raise TrainingError(f"no device finished an epoch of {self.recipe}: the loss was no longer a number")
         text = table(rows)
         run_folder.write_whole(folder / "table.md", text + "\n")
         save_picture(rows, folder / "devices.png")
@@ -46,10 +50,9 @@ class Devices:
 
 
 def table(by_device: dict[str, list[EpochRow]]) -> str:
-    """Markdown. The ratio is of images a second to the last device's, which is the CPU. Diverged at once: left out."""
-    by_device = {device: rows for device, rows in by_device.items() if rows}
+    """Markdown. The ratio is of images a second to the last device's, which is the CPU."""
     lines = ["| device | s per epoch | images/s | ratio | loss by epoch | accuracy |", "|---|---|---|---|---|---|"]
-    slowest = rate(list(by_device.values())[-1]) if by_device else 0.0
+    slowest = rate(list(by_device.values())[-1])
     for device, rows in by_device.items():
         losses = ", ".join(f"{row.train_loss:.4f}" for row in rows)
         seconds = statistics.median(row.seconds for row in rows)
@@ -67,13 +70,11 @@ def rate(rows: list[EpochRow]) -> float:
 def save_picture(by_device: dict[str, list[EpochRow]], path: Path) -> None:
     with plots.picture(path, 1, 2, (10, 4)) as axes:
         loss, speed = axes.flat
-        by_device = {device: rows for device, rows in by_device.items() if rows}
         for device, rows in by_device.items():
             loss.plot([row.epoch for row in rows], [row.train_loss for row in rows], label=device, marker="o")
         loss.set(xlabel="epoch", ylabel="mean training loss", yscale="log")
         loss.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if by_device:
-            loss.legend()
+        loss.legend()
         bars = speed.barh(list(by_device), [rate(rows) for rows in by_device.values()])
         speed.margins(x=0.15)
         speed.bar_label(bars, fmt="{:,.0f}", padding=3)
