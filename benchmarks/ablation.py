@@ -151,7 +151,7 @@ def table(arguments: Arguments) -> str:
 
 
 def main() -> None:
-    arguments = tyro.cli(Arguments, description=__doc__)
+    arguments = tyro.cli(Arguments, prog="python -m benchmarks.ablation", description=__doc__)
     arguments.log.parent.mkdir(parents=True, exist_ok=True)
     for line in runs(arguments):
         with arguments.log.open("a") as log:

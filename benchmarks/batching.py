@@ -56,7 +56,7 @@ def measure(arguments: Arguments, batch: int, wait_ms: float, body: list[str]) -
 
 
 def main() -> None:
-    arguments = tyro.cli(Arguments, description=__doc__)
+    arguments = tyro.cli(Arguments, prog="python -m benchmarks.batching", description=__doc__)
     if not shutil.which("wrk"):
         sys.exit(WRK_MISSING)
     rounds: dict[str, list[dict[str, Figures]]] = {}

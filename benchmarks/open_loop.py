@@ -83,7 +83,7 @@ def server(url: str) -> psutil.Process:
 
 
 def main() -> None:
-    arguments = tyro.cli(Arguments, description=__doc__)
+    arguments = tyro.cli(Arguments, prog="python -m benchmarks.open_loop", description=__doc__)
     if not shutil.which("wrk"):
         sys.exit(WRK_MISSING)
     target = next(target for target in TARGETS if target.name == "numeral")

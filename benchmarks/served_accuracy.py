@@ -56,7 +56,7 @@ def served(client: httpx.Client, model: str, split: data.Split) -> tuple[Accurac
 
 
 def main() -> None:
-    arguments = tyro.cli(Arguments, description=__doc__)
+    arguments = tyro.cli(Arguments, prog="python -m benchmarks.served_accuracy", description=__doc__)
     try:
         split = data.load("mnist", arguments.data_dir, NETWORKS["googlenet"].contract).test
     except TrainingError as error:

@@ -254,7 +254,7 @@ def chart(results: dict[str, dict[str, Figures]], title: str, path: Path) -> Non
 
 
 def main() -> None:
-    arguments = tyro.cli(Arguments, description=__doc__)
+    arguments = tyro.cli(Arguments, prog="python -m benchmarks.serving", description=__doc__)
     if not shutil.which("wrk"):
         sys.exit(WRK_MISSING)
     started = time.strftime("%Y-%m-%d")

@@ -127,7 +127,7 @@ class Rates:
 
 
 def main() -> None:
-    arguments = tyro.cli(Arguments, description=__doc__)
+    arguments = tyro.cli(Arguments, prog="python -m benchmarks.training", description=__doc__)
     device = hardware.pick(arguments.device)
     dataset = data.load("mnist", arguments.data_dir, NETWORKS["googlenet"].contract)
     rates = {name: Rates() for name in TUTORIALS}

@@ -36,7 +36,7 @@ def describe(network: str, classes: int = 10, channels: int | None = None) -> Mo
 
 
 def main(arguments: list[str] | None = None) -> None:
-    chosen = tyro.cli(Arguments, description=__doc__, args=arguments)
+    chosen = tyro.cli(Arguments, prog="python -m training.describe", description=__doc__, args=arguments)
     try:
         print(describe(chosen.network, chosen.classes, chosen.channels))
     except TrainingError as error:

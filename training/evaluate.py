@@ -152,9 +152,11 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         if any(argument.split("=")[0] == "--uploads" for argument in given):
-            evaluate_uploads(tyro.cli(UploadArguments, description=__doc__, args=given))
+            evaluate_uploads(
+                tyro.cli(UploadArguments, prog="python -m training.evaluate", description=__doc__, args=given)
+            )
         else:
-            evaluate(tyro.cli(Arguments, description=__doc__, args=given))
+            evaluate(tyro.cli(Arguments, prog="python -m training.evaluate", description=__doc__, args=given))
     except TrainingError as error:
         sys.exit(f"error: {error}")
 

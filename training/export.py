@@ -184,7 +184,7 @@ def export(arguments: Arguments) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     try:
-        export(tyro.cli(Arguments, description=__doc__, args=arguments))
+        export(tyro.cli(Arguments, prog="python -m training.export", description=__doc__, args=arguments))
     except TrainingError as error:
         sys.exit(f"error: {error}")
 

@@ -343,10 +343,13 @@ def main(arguments: list[str] | None = None) -> None:
     about = f"{__doc__}\n\n--recipe {{{recipes}}} sets the defaults below; --resume RUN goes on with a run."
     try:
         if chosen.resume:
-            resume(chosen.resume, tyro.cli(Place, description=about, args=rest))
+            resume(chosen.resume, tyro.cli(Place, prog="python -m training.train", description=about, args=rest))
         else:
             default = NewRun(RECIPES[chosen.recipe])
-            begin(chosen.recipe, tyro.cli(NewRun, default=default, description=about, args=rest))
+            begin(
+                chosen.recipe,
+                tyro.cli(NewRun, default=default, prog="python -m training.train", description=about, args=rest),
+            )
     except TrainingError as error:
         sys.exit(f"error: {error}")
 

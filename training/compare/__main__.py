@@ -19,7 +19,7 @@ Command = (
 
 
 def main(arguments: list[str] | None = None) -> None:
-    chosen: Command = tyro.cli(Command, description=__doc__, args=arguments)
+    chosen: Command = tyro.cli(Command, prog="python -m training.compare", description=__doc__, args=arguments)
     try:
         chosen.run()
     except TrainingError as error:
