@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 from torchvision import datasets
 from torchvision.transforms import v2
 
+from service.normalise import Normalised, normalise
 from service.resize import resize
 from training.errors import TrainingError
 from training.networks.contract import InputContract
@@ -160,20 +161,30 @@ def load_folder(root: Path, contract: InputContract) -> Dataset:
 
 
 def read_tree(root: Path, contract: InputContract) -> tuple[tuple[str, ...], Split]:
-    """The class names, sorted, and all images, resized, in grey or in colour."""
+    """The class names, sorted, and all images, in the form that the service would give to the network."""
     try:
         tree = datasets.ImageFolder(str(root))
     except (FileNotFoundError, OSError) as error:
         raise TrainingError(f"{root} is no tree of class folders with images: {error}. {FOUR_WAYS}") from error
+    labels = tuple(tree.classes)
+    digits = are_digits(labels, contract)
     with ThreadPoolExecutor() as readers:
-        images = list(readers.map(lambda sample: read_image(Path(sample[0]), contract), tree.samples))
-    return tuple(tree.classes), Split(torch.from_numpy(np.stack(images)), torch.tensor(tree.targets))
+        made = list(readers.map(lambda sample: read_image(Path(sample[0]), contract, digits), tree.samples))
+    if refused := [f"{path}: {one.reason}" for (path, _), one in zip(tree.samples, made, strict=True) if one.reason]:
+        print(f"{len(refused)} of {len(made)} images are left out, as the service would refuse them: {refused[0]}, …")
+    kept = [(one.digit, label) for one, label in zip(made, tree.targets, strict=True) if one.digit is not None]
+    images = np.array([pixels for pixels, _ in kept], np.uint8).reshape(-1, *contract.shape)
+    return labels, Split(torch.from_numpy(images), torch.tensor([label for _, label in kept], dtype=torch.int64))
 
 
-def read_image(path: Path, contract: InputContract) -> np.ndarray:
-    """uint8 `contract.shape`, as the service makes it of an upload."""
+def are_digits(labels: tuple[str, ...], contract: InputContract) -> bool:
+    """Whether the service's normaliser makes what such a network sees; what others see is resized."""
+    return labels == DIGIT_LABELS and contract.shape == (28, 28)
+
+
+def read_image(path: Path, contract: InputContract, digits: bool) -> Normalised:
     try:
         with Image.open(path) as image:
-            return resize(image, contract.shape)
+            return normalise(image) if digits else Normalised(resize(image, contract.shape))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise TrainingError(f"{path} cannot be read as an image: {error}; mend or remove it") from error

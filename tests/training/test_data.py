@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torchvision import datasets
 
+from service.normalise import normalise
 from tests.harness import Digits
 from training import data
 from training.errors import TrainingError
@@ -121,6 +122,26 @@ def test_a_tree_of_class_folders_is_read_resized_and_split(tmp_path: Path, digit
     assert dataset.labels == ("0", "1", "2")
     assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [55, 5, 12]
     assert dataset.train.images.shape == (55, 28, 28)
+
+
+def test_a_tree_of_digits_is_normalised_as_uploads_are(
+    tmp_path: Path, digits: Digits, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for label in range(10):
+        (tmp_path / str(label)).mkdir()
+        for i in range(3):
+            paper = np.full((120, 90), 230, np.uint8)
+            paper[40:96, 20:76] -= np.asarray(Image.fromarray(digits.pick(label, i)).resize((56, 56))) // 2
+            Image.fromarray(paper).save(tmp_path / str(label) / f"{i}.png")
+    Image.new("L", (50, 50), 255).save(tmp_path / "4/blank.png")
+    dataset = data.load(f"folder:{tmp_path}", Path(), CONTRACT)
+    assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == 30
+    assert "1 of 31 images are left out, as the service would refuse them" in (said := capsys.readouterr().out)
+    assert "4/blank.png: blank" in said
+    for image, label in zip(dataset.train.images, dataset.train.labels, strict=True):
+        files = [tmp_path / f"{label}/{i}.png" for i in range(3)]
+        assert any(np.array_equal(image, normalise(Image.open(file)).digit) for file in files)
+        assert image.median() == 0
 
 
 def test_a_tree_with_train_and_test_keeps_them_apart(tmp_path: Path, digits: Digits) -> None:
