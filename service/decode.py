@@ -3,7 +3,7 @@
 import io
 from http import HTTPStatus
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from service.problem import Problem
 
@@ -14,6 +14,8 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 
 # The limit is `max_pixels` here, checked on the header with an error that says both numbers.
 Image.MAX_IMAGE_PIXELS = None
+# Bytes of text in a PNG, decompressed while its header is read; 64 times as many would be allowed.
+PngImagePlugin.MAX_TEXT_MEMORY = PngImagePlugin.MAX_TEXT_CHUNK
 
 
 def open_image(content: bytes, max_pixels: int) -> Image.Image:

@@ -63,8 +63,10 @@ def normalise(image: Image.Image) -> Normalised:
     grey = to_grey(image)
     if is_canonical(grey):
         return Normalised(grey.astype(np.uint8))
-    if min(grey.shape) < LEAST_SIDE:
+    if min(image.size) < LEAST_SIDE:
         return Normalised(None, f"too small: {image.width}×{image.height} pixels; {LEAST_SIDE} a side are needed")
+    if min(grey.shape) < LEAST_SIDE:
+        return Normalised(None, f"too narrow: {image.width}×{image.height} pixels are a strip, and no digit is as long")
     strength, mask = find_ink(grey)
     if reason := unreadable(strength, mask):
         return Normalised(None, reason)

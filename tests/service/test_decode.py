@@ -1,8 +1,11 @@
 """Files are known by their content; each way of being unreadable has its own status."""
 
+from io import BytesIO
+
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from service.decode import FORMATS, load_pixels, open_image
 from service.problem import Problem
@@ -66,6 +69,22 @@ def test_a_large_jpeg_is_decoded_reduced() -> None:
     image = open_image(encode(Image.new("L", (2000, 1600)), "JPEG"), LIMIT)
     load_pixels(image, at_least=320)
     assert 320 <= min(image.size) < 1000
+
+
+@pytest.mark.parametrize(("texts", "allowed"), [(1, True), (2, False)])
+def test_text_in_a_png_is_not_decompressed_without_end(digits: Digits, texts: int, allowed: bool) -> None:
+    info = PngInfo()
+    for i in range(texts):
+        info.add_text(f"text {i}", "x" * 700_000, zip=True)
+    picture = BytesIO()
+    Image.fromarray(digits.pick(7)).save(picture, "PNG", pnginfo=info)
+    assert len(picture.getvalue()) < 3_000
+    if allowed:
+        open_image(picture.getvalue(), LIMIT)
+        return
+    with pytest.raises(Problem, match="Too much memory used in text chunks") as raised:
+        open_image(picture.getvalue(), LIMIT)
+    assert raised.value.status == 422
 
 
 def test_colours_without_a_grey_level_are_422() -> None:

@@ -149,6 +149,10 @@ def test_a_picture_of_next_to_no_pixels_is_refused(size: tuple[int, int]) -> Non
     assert reason_of(Image.fromarray(pixels)) == f"too small: {size[0]}×{size[1]} pixels; 5 a side are needed"
 
 
+def test_a_strip_is_refused_as_one() -> None:
+    assert reason_of(Image.new("L", (1000, 20), 255)).startswith("too narrow: 1000×20 pixels are a strip")
+
+
 def test_a_digit_lost_in_a_large_picture_is_refused(digits: Digits) -> None:
     page = on_paper(digits.pick(6), size=1200, offset=(500, 500))
     assert reason_of(Image.fromarray(page)).startswith("too small: the digit takes up 4% of the picture's side")
