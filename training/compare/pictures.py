@@ -6,6 +6,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.animation import FuncAnimation, PillowWriter
+from matplotlib.ticker import MaxNLocator
 
 from training import plots
 from training.run_folder import EpochRow
@@ -31,8 +32,9 @@ def draw(axes: Any, runs: Runs, epochs: int) -> None:
             values = means(seeds, field)[:epochs]
             panel.plot(range(1, len(values) + 1), values, label=name, marker=".")
         panel.set(title=title, xlabel="epoch", xlim=(0.8, longest(runs) + 0.2), ylim=limits(runs, field))
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.grid(alpha=0.3)
-    axes.flat[-1].legend(fontsize=7)
+    axes.flat[0].legend(fontsize=7, loc="lower left")
 
 
 def means(seeds: Sequence[Sequence[EpochRow]], field: str) -> list[float]:
