@@ -1,4 +1,4 @@
-"""Everything that decides the weights of a run, and the recipes that trained the shipped artefacts."""
+"""Everything that decides the weights of a run, and recipes by name."""
 
 import dataclasses
 from dataclasses import dataclass, field, replace

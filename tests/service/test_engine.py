@@ -67,7 +67,7 @@ def test_labels_that_do_not_fit_the_network_are_an_error(artefact: Artefact) -> 
 
 
 def test_a_default_model_that_is_not_there_is_an_error() -> None:
-    with pytest.raises(StartError, match=r"NUMERAL_DEFAULT_MODEL is 'lenet'; allowed, .*: alexnet, googlenet"):
+    with pytest.raises(StartError, match=r"NUMERAL_DEFAULT_MODEL is 'lenet'; allowed, .*: alexnet, .*googlenet"):
         load_engines(Settings(default_model="lenet"))
 
 
