@@ -8,10 +8,8 @@ kept in `--log`, so a killed comparison goes on where it was.
 
 import json
 import statistics
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -106,40 +104,39 @@ def measure(recipe: Recipe, dataset: data.Dataset, held_out: dict[str, data.Spli
     return figures
 
 
-def finished(arguments: Arguments) -> dict[tuple[str, int], dict[str, float]]:
-    """Of runs on as many images and epochs, judged on the same uploads."""
-    lines = [json.loads(line) for line in arguments.log.read_text().splitlines()] if arguments.log.exists() else []
-    return {(line["variant"], line["seed"]): line["figures"] for line in lines if line["setting"] == setting(arguments)}
+Finished = dict[str, list[dict[str, float]]]
+"""By variant, the figures of each seed."""
 
 
-def setting(arguments: Arguments) -> list[Any]:
-    return [arguments.images, arguments.epochs, arguments.uploads.resolve().name if arguments.uploads else None]
-
-
-def runs(arguments: Arguments) -> Iterator[dict[str, Any]]:
+def run_all(arguments: Arguments) -> Finished:
+    """Those in the log of equal recipes, judged on equally many pictures, are not run again."""
     whole = data.load("mnist", arguments.data_dir, NETWORKS["googlenet"].contract)
     dataset = replace(whole, train=whole.train.take(torch.arange(arguments.images)))
     held_out = {"MNIST validation": dataset.validation, "photographed": upload_like.make(whole)}
     if arguments.uploads:
         held_out |= read_uploads(arguments.uploads)
-    done = finished(arguments)
+    judged_on = {name: len(split) for name, split in held_out.items()}
+    done = [json.loads(line) for line in arguments.log.read_text().splitlines()] if arguments.log.exists() else []
+    finished: Finished = {}
     for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
         for variant, recipe in variants(arguments).items():
-            if (variant, seed) not in done:
-                seeded = replace(recipe, seed=seed)
+            seeded = replace(recipe, seed=seed)
+            run = {"images": arguments.images, "judged_on": judged_on, "recipe": json.loads(json.dumps(asdict(seeded)))}
+            figures = next((line["figures"] for line in done if run.items() <= line.items()), None)
+            if figures is None:
                 figures = measure(seeded, dataset, held_out)
-                line = {"variant": variant, "seed": seed, "setting": setting(arguments), "figures": figures}
-                yield {**line, "recipe": asdict(seeded)}
+                with arguments.log.open("a") as log:
+                    log.write(json.dumps({"variant": variant, **run, "figures": figures}) + "\n")
+                print(variant, seed, {name: round(value, 4) for name, value in figures.items()})
+            finished.setdefault(variant, []).append(figures)
+    return finished
 
 
-def table(arguments: Arguments) -> str:
+def table(finished: Finished) -> str:
     """Markdown: mean ± standard deviation over the seeds."""
-    by_variant: dict[str, list[dict[str, float]]] = {}
-    for (variant, _), figures in finished(arguments).items():
-        by_variant.setdefault(variant, []).append(figures)
-    names = list(next(iter(by_variant.values()))[0])
+    names = list(next(iter(finished.values()))[0])
     lines = [f"| | seeds | {' | '.join(names)} |", f"|---|---|{'---|' * len(names)}"]
-    for variant, rows in by_variant.items():
+    for variant, rows in finished.items():
         cells = []
         for name in names:
             values = [row[name] for row in rows]
@@ -153,11 +150,7 @@ def table(arguments: Arguments) -> str:
 def main() -> None:
     arguments = tyro.cli(Arguments, prog="python -m benchmarks.ablation", description=__doc__)
     arguments.log.parent.mkdir(parents=True, exist_ok=True)
-    for line in runs(arguments):
-        with arguments.log.open("a") as log:
-            log.write(json.dumps(line) + "\n")
-        print(line["variant"], line["seed"], {name: round(value, 4) for name, value in line["figures"].items()})
-    print(table(arguments))
+    print(table(run_all(arguments)))
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ of 210×210 and one of 1000×1000 with light that falls off, noise and coloured 
 """
 
 import json
+import os
 import platform
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 
 from service.normalise import normalise
 
+WARM_UP = 20
 ROUNDS = 200
 PHOTO = Path(__file__).parent.parent / "digit.png"
 
@@ -45,19 +46,21 @@ def photographs() -> dict[str, list[Image.Image]]:
     }
 
 
-def milliseconds(pictures: Iterable[Image.Image]) -> list[float]:
-    pictures, times = list(pictures), []
-    for turn in range(ROUNDS):
-        picture = pictures[turn % len(pictures)]
-        start = time.perf_counter()
-        normalise(picture)
-        times.append(1000 * (time.perf_counter() - start))
-    return times[len(times) // 10 :]
+def milliseconds(picture: Image.Image) -> float:
+    start = time.perf_counter()
+    normalise(picture)
+    return 1000 * (time.perf_counter() - start)
 
 
 def main() -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     kinds = {"28×28 PNG": small(), "28×28 canonical": canonical(), **photographs()}
-    medians = {kind: float(np.median(milliseconds(pictures))) for kind, pictures in kinds.items()}
+    times: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for turn in range(WARM_UP + ROUNDS):
+        for kind, pictures in kinds.items():
+            times[kind].append(milliseconds(pictures[turn % len(pictures)]))
+    medians = {kind: float(np.median(each[WARM_UP:])) for kind, each in times.items()}
     for kind, median in medians.items():
         print(f"{kind}: {median:.3f} ms")
     versions = {"python": platform.python_version(), "numpy": np.__version__, "pillow": PIL.__version__}

@@ -34,7 +34,8 @@ def test_the_sample_is_read_and_int8_answers_as_fp32_does(model: str, digits: Di
     """These are training images for the most part: a smoke test, no measurement."""
     folder = ROOT / "exported" / model
     fp32, int8 = (
-        parity.onnx_outputs(folder / name, digits.images)[0].argmax(axis=1) for name in ("model.onnx", "model.int8.onnx")
+        parity.onnx_outputs(folder / name, digits.images)[0].argmax(axis=1)
+        for name in ("model.onnx", "model.int8.onnx")
     )
     assert (fp32 == digits.labels).mean() >= 0.99
     assert (int8 == fp32).mean() >= 0.999

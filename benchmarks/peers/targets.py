@@ -76,7 +76,7 @@ def module(name: str, workers: int) -> Callable[[int, Path], Sequence[str]]:
 
 
 def triton(port: int, folder: Path) -> Sequence[str]:
-    """The server out of NVIDIA's wheel, without its Python layer."""
+    """The server out of NVIDIA's wheel, which has one backend: Python, here with ONNX Runtime in it."""
     server = Path(next(iter(importlib.util.find_spec("pytriton").submodule_search_locations)), "tritonserver")
     backends = folder / "backends"
     shutil.copytree(server / "backends", backends)
@@ -134,7 +134,13 @@ TARGETS = (
     Target("numeral", bentoml(""), "bentoml", OURS, ready="/readyz"),
     *(Target(f"plain ASGI, {n} workers", uvicorn("benchmarks.peers.plain_asgi:app", n), "uvicorn") for n in (1, CORES)),
     Target(
-        "Triton", triton, "pytriton", [Load("tensor")], "/v2/models/digits/infer", "/v2/health/ready", SITE_PACKAGES
+        "Triton (Python backend)",
+        triton,
+        "pytriton",
+        [Load("tensor")],
+        "/v2/models/digits/infer",
+        "/v2/health/ready",
+        SITE_PACKAGES,
     ),
     *(Target(f"FastAPI, {n} workers", uvicorn("benchmarks.peers.fastapi_app:app", n), "fastapi") for n in (1, CORES)),
     *(
