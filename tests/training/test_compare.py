@@ -83,6 +83,20 @@ def test_another_recipe_in_the_same_folder_is_refused(tmp_path: Path) -> None:
         main(["optimizers", "--epochs", "1", "--limit", "300", "--out", str(tmp_path)])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["optimizers", "--seeds", "0"], "seeds is 0; it must be above 0"),
+        (["optimizers", "--epochs", "0"], "epochs is 0; it must be above 0"),
+        (["devices", "--epochs", "0"], "epochs is 0; it must be above 0"),
+    ],
+)
+def test_nothing_to_compare_is_said(tmp_path: Path, arguments: list[str], said: str) -> None:
+    with pytest.raises(SystemExit, match=said):
+        main([*arguments, "--out", str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists()
+
+
 def test_devices_are_compared_or_the_cpu_measured_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["devices", "--recipe", "s2", "--epochs", "2", "--limit", "500", "--out", str(tmp_path)])
     if not torch.cuda.is_available():

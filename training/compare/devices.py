@@ -31,16 +31,17 @@ class Devices:
     def run(self) -> None:
         folder = self.out or Path(f"runs/devices-{self.recipe}")
         base = RECIPES[self.recipe]
-        recipe = dataclasses.replace(base, epochs=self.epochs or base.epochs, images=self.limit, seed=self.seed)
+        epochs = base.epochs if self.epochs is None else self.epochs
+        recipe = dataclasses.replace(base, epochs=epochs, images=self.limit, seed=self.seed)
         choices: list[hardware.DeviceChoice] = ["cuda", "cpu"] if torch.cuda.is_available() else ["cpu"]
         if choices == ["cpu"]:
             print("there is no CUDA device here: the CPU is measured alone")
         rows = {}
         for choice in choices:
             place = train.Place(self.data_dir, choice)
-            epochs = train.finish_or_diverge(recipe, folder / choice, place)
-            if epochs:
-                rows[run_folder.read_environment(folder / choice)["device"]] = epochs
+            finished = train.finish_or_diverge(recipe, folder / choice, place)
+            if finished:
+                rows[run_folder.read_environment(folder / choice)["device"]] = finished
         if not rows:
             raise TrainingError(f"no device finished an epoch of {self.recipe}: the loss was no longer a number")
         text = table(rows)
