@@ -154,6 +154,7 @@ def write_artefact(run: Path, dataset: data.Dataset, folder: Path) -> None:
 def replace_folder(new: Path, target: Path) -> None:
     """Renames `new` to `target`, which makes way only once the new folder is whole, and comes back where that fails.
 
+    Where it cannot come back either it stays beside `target`, and the error names both places.
     A folder cannot be renamed over another: between the two renames there is none, for some microseconds.
     """
     if not target.exists():
@@ -165,9 +166,9 @@ def replace_folder(new: Path, target: Path) -> None:
         os.replace(new, target)
     except BaseException:
         os.replace(old / target.name, target)
+        old.rmdir()
         raise
-    finally:
-        shutil.rmtree(old)
+    shutil.rmtree(old)
 
 
 def export(arguments: Arguments) -> None:
