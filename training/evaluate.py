@@ -109,7 +109,7 @@ def evaluate(arguments: Arguments) -> Accuracy:
     worst = worst_mistakes(logits, split.labels)
     titles = [f"{names[split.labels[i]]} read as {names[predictions[i]]}" for i in worst.tolist()]
     confusion, mistakes = (arguments.run / f"{arguments.split}-{what}.png" for what in ("confusion", "mistakes"))
-    plots.save_confusion(split.labels, predictions, names, confusion)
+    plots.save_confusion(split.labels, predictions, names, f"{arguments.split} split", confusion)
     plots.save_contact_sheet(split.images[worst], titles, mistakes)
 
     print(f"{arguments.run}, {arguments.split} split of {recipe.data}: {accuracy}")

@@ -125,7 +125,7 @@ def write_artefact(run: Path, dataset: data.Dataset, folder: Path) -> None:
         "temperature": calibration.temperature,
         "reject_threshold": calibration.reject_threshold,
         "calibration": {
-            "split": "test" if recipe.validate_on_test else "validation",
+            "split": recipe.judged_on,
             **dataclasses.asdict(calibration),
         },
         "test": as_json(test),

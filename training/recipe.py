@@ -71,6 +71,11 @@ class Recipe:
             raise TrainingError(f"augmentation is for digits in grey, and {self.network} takes {channels} channels")
 
     @property
+    def judged_on(self) -> str:
+        """The split that the figures after each epoch are of."""
+        return "test" if self.validate_on_test else "validation"
+
+    @property
     def contract(self) -> InputContract:
         """The network's, with this recipe's mean and standard deviation."""
         own = NETWORKS[self.network].contract

@@ -231,6 +231,7 @@ def measured_epoch(training: Training, progress: "tqdm[Any]") -> run_folder.Epoc
 def train(training: Training, folder: Path) -> None:
     """Runs the epochs that are left, a checkpoint after each."""
     per_epoch = training.steps * training.batch_size
+    split = training.recipe.judged_on
     run_folder.write_log(folder, training.rows)  # a kill may have come between a checkpoint and its line
     with tqdm(
         total=training.recipe.epochs * per_epoch,
@@ -247,11 +248,13 @@ def train(training: Training, folder: Path) -> None:
                 training.live.epoch(training.epoch * per_epoch, row)
             run_folder.save_checkpoint(folder, training.state())
             run_folder.write_log(folder, training.rows)
-            progress.set_postfix_str(f"loss {row.train_loss:.4f}, validation {row.validation_accuracy:.2%}")
-    print(f"{folder}: {training.epoch} epochs, validation accuracy {training.rows[-1].validation_accuracy:.2%}")
-    plots.save_curves(training.rows, folder / "curves.png")
+            progress.set_postfix_str(f"loss {row.train_loss:.4f}, {split} {row.validation_accuracy:.2%}")
+    print(f"{folder}: {training.epoch} epochs, {split} accuracy {training.rows[-1].validation_accuracy:.2%}")
+    plots.save_curves(training.rows, split, folder / "curves.png")
     predictions = predict(training.averaged.module, training.validation.images).argmax(dim=1)
-    plots.save_confusion(training.validation.labels, predictions, training.labels, folder / "confusion.png")
+    plots.save_confusion(
+        training.validation.labels, predictions, training.labels, f"{split} split", folder / "confusion.png"
+    )
 
 
 @contextlib.contextmanager
@@ -305,7 +308,7 @@ def finish(
             training.start_with(load_classifier(Path(recipe.start_from), training.labels, on))
         if not begun:
             run_folder.create(folder, recipe, hardware.environment(on))
-        training.live = Live(folder) if place.tensorboard else None
+        training.live = Live(folder, recipe.judged_on) if place.tensorboard else None
         train(training, folder)
     return training.rows
 

@@ -166,8 +166,16 @@ def test_training_accuracy_is_of_the_digits_alone(tmp_path: Path) -> None:
     assert read_log(tmp_path / "run")[-1].train_accuracy > 0.25
 
 
-def test_a_run_on_the_validation_split_cannot_be_judged_by_it(tmp_path: Path) -> None:
-    main([*SMALL, "--validate-on-test", "--run", str(tmp_path / "run")])
+def test_a_run_on_the_validation_split_cannot_be_judged_by_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    main([*SMALL, "--validate-on-test", "--run", str(tmp_path / "run"), "--tensorboard"])
+    assert "3 epochs, test accuracy" in capsys.readouterr().out
+    events = EventAccumulator(str(tmp_path / "run/tensorboard")).Reload()
+    assert {"loss/test", "accuracy/test"} <= set(events.Tags()["scalars"])
+    assert "loss/validation" not in events.Tags()["scalars"]
     with pytest.raises(TrainingError, match="was trained on the validation split too; allowed: --split test"):
         evaluate.evaluate(evaluate.Arguments(tmp_path / "run"))
     assert evaluate.evaluate(evaluate.Arguments(tmp_path / "run", split="test")).count == 500
