@@ -32,6 +32,7 @@ from training.live import POINTS_PER_EPOCH, Live
 from training.recipe import RECIPES, Recipe
 
 LEAST_STEPS = 10
+CONFUSION = "confusion.png"
 
 
 class Diverged(TrainingError):
@@ -250,17 +251,20 @@ def train(training: Training, folder: Path) -> None:
             run_folder.write_log(folder, training.rows)
             progress.set_postfix_str(f"loss {row.train_loss:.4f}, {split} {row.validation_accuracy:.2%}")
     print(f"{folder}: {training.epoch} epochs, {split} accuracy {training.rows[-1].validation_accuracy:.2%}")
-    plots.save_curves(training.rows, split, folder / "curves.png")
-    predictions = predict(training.averaged.module, training.validation.images).argmax(dim=1)
-    plots.save_confusion(
-        training.validation.labels, predictions, training.labels, f"{split} split", folder / "confusion.png"
-    )
+
+
+def save_pictures(folder: Path, dataset: data.Dataset, on: torch.device) -> None:
+    """Of a finished run. The confusion matrix comes last: where it is there, so are the curves."""
+    split = run_folder.read_recipe(folder).judged_on
+    plots.save_curves(run_folder.read_log(folder), split, folder / "curves.png")
+    validation = dataset.validation.to(on)
+    predictions = predict(load_classifier(folder, dataset.labels, on), validation.images).argmax(dim=1)
+    plots.save_confusion(validation.labels, predictions, dataset.labels, f"{split} split", folder / CONFUSION)
 
 
 @contextlib.contextmanager
 def readable_failures(folder: Path) -> Iterator[None]:
     """Turns running out of memory and Ctrl-C into one line that says what is kept."""
-    kept = "no epoch was finished"
     try:
         yield
     except (MemoryError, RuntimeError) as error:  # torch's own class is a RuntimeError, and the CPU's has no class
@@ -270,9 +274,15 @@ def readable_failures(folder: Path) -> Iterator[None]:
             f"out of memory: {next(iter(str(error).splitlines()), '')} Begin another run with a lower --batch-size"
         ) from error
     except KeyboardInterrupt:
-        if (folder / run_folder.CHECKPOINT).exists():
-            kept = "the last finished epoch is kept"
-        sys.exit(f"\nstopped; {kept} in {folder}; go on with: python -m training.train --resume {folder}")
+        sys.exit(f"\nstopped; {what_is_kept(folder)}")
+
+
+def what_is_kept(folder: Path) -> str:
+    if not (folder / run_folder.RECIPE).exists():
+        return "the run had not begun: there is nothing to go on with"
+    finished = (folder / run_folder.CHECKPOINT).exists()
+    kept = "the last finished epoch is kept" if finished else "no epoch was finished"
+    return f"{kept} in {folder}; go on with: python -m training.train --resume {folder}"
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -299,9 +309,13 @@ def finish(
     if state and len(state["rows"]) == recipe.epochs:
         rows = [run_folder.EpochRow(**row) for row in state["rows"]]
         run_folder.write_log(folder, rows)  # a kill may have come between the checkpoint and its line
+        if not (folder / CONFUSION).exists():  # or before the pictures
+            with readable_failures(folder):
+                save_pictures(folder, dataset or load_data(recipe, place), on)
         return rows
     with readable_failures(folder):
-        training = Training(recipe, dataset or load_data(recipe, place), on)
+        dataset = dataset or load_data(recipe, place)
+        training = Training(recipe, dataset, on)
         if state:
             training.load(state)
         elif recipe.start_from:
@@ -310,6 +324,7 @@ def finish(
             run_folder.create(folder, recipe, hardware.environment(on))
         training.live = Live(folder, recipe.judged_on) if place.tensorboard else None
         train(training, folder)
+        save_pictures(folder, dataset, on)
     return training.rows
 
 

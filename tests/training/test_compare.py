@@ -97,6 +97,15 @@ def test_nothing_to_compare_is_said(tmp_path: Path, arguments: list[str], said: 
     assert not (tmp_path / "out").exists()
 
 
+def test_ctrl_c_between_two_runs_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(recipe: Recipe, place: train.Place) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "load_data", stopped)
+    with pytest.raises(SystemExit, match="stopped; the runs that were begun are kept: give the same command again"):
+        compare(tmp_path)
+
+
 def test_devices_are_compared_or_the_cpu_measured_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["devices", "--recipe", "s2", "--epochs", "2", "--limit", "500", "--out", str(tmp_path)])
     if not torch.cuda.is_available():
