@@ -44,21 +44,21 @@ class Devices:
                 rows[run_folder.read_environment(folder / choice)["device"]] = finished
         if not rows:
             raise TrainingError(f"no device finished an epoch of {self.recipe}: the loss was no longer a number")
-        text = table(rows)
+        text = table(rows, run_folder.read_environment(folder / "cpu")["device"])
         run_folder.write_whole(folder / "table.md", text + "\n")
         save_picture(rows, folder / "devices.png")
         print(f"{text}\n{folder}/table.md, {folder}/devices.png")
 
 
-def table(by_device: dict[str, list[EpochRow]]) -> str:
-    """Markdown. The ratio is of images a second to the last device's, which is the CPU."""
+def table(by_device: dict[str, list[EpochRow]], cpu: str) -> str:
+    """Markdown. The ratio is of images a second to those of `cpu`, and blank where it finished no epoch."""
     lines = ["| device | s per epoch | images/s | ratio | loss by epoch | accuracy |", "|---|---|---|---|---|---|"]
-    slowest = rate(list(by_device.values())[-1])
     for device, rows in by_device.items():
         losses = ", ".join(f"{row.train_loss:.4f}" for row in rows)
         seconds = statistics.median(row.seconds for row in rows)
+        ratio = f"{rate(rows) / rate(by_device[cpu]):.1f}" if cpu in by_device else ""
         lines.append(
-            f"| {device} | {seconds:.1f} | {rate(rows):,.0f} | {rate(rows) / slowest:.1f} | {losses} "
+            f"| {device} | {seconds:.1f} | {rate(rows):,.0f} | {ratio} | {losses} "
             f"| {rows[-1].validation_accuracy:.2%} |"
         )
     return "\n".join(lines)
