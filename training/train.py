@@ -300,11 +300,16 @@ def load_data(recipe: Recipe, place: Place) -> data.Dataset:
 def finish(
     recipe: Recipe, folder: Path, place: Place, dataset: data.Dataset | None = None
 ) -> list[run_folder.EpochRow]:
-    """Begins the run, goes on with it, or finds it finished. Raises TrainingError where `folder` holds another."""
+    """Begins the run, goes on with it, or finds it finished. Raises TrainingError where `folder` holds another.
+
+    Raises Diverged where the run diverges, or did so before: with the same recipe and data it would again.
+    """
     on = hardware.pick(place.device)
     begun = (folder / run_folder.RECIPE).exists()
     if begun and run_folder.read_recipe(folder) != recipe:
         raise TrainingError(f"{folder} holds a run of another recipe; remove it, or choose another place with --out")
+    if (diverged := folder / run_folder.DIVERGED).exists():
+        raise Diverged(f"{diverged.read_text().strip()} ({diverged} says so; to train on all the same, remove it)")
     state = run_folder.load_checkpoint(folder, on) if (folder / run_folder.CHECKPOINT).exists() else None
     if state and len(state["rows"]) == recipe.epochs:
         rows = [run_folder.EpochRow(**row) for row in state["rows"]]
@@ -323,7 +328,11 @@ def finish(
         if not begun:
             run_folder.create(folder, recipe, hardware.environment(on))
         training.live = Live(folder, recipe.judged_on) if place.tensorboard else None
-        train(training, folder)
+        try:
+            train(training, folder)
+        except Diverged as error:
+            run_folder.write_whole(folder / run_folder.DIVERGED, f"{error}\n")
+            raise
         save_pictures(folder, dataset, on)
     return training.rows
 

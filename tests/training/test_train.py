@@ -108,6 +108,11 @@ def test_divergence_is_an_error_that_keeps_the_checkpoint(tmp_path: Path) -> Non
         main([*SMALL, "--learning-rate", "1e30", "--run", str(tmp_path)])
     assert json.loads((tmp_path / "recipe.json").read_text())["learning_rate"] == 1e30
     assert not (tmp_path / "checkpoint.pt.partial").exists()
+    with pytest.raises(SystemExit, match=r"training diverged.*diverged\.txt says so; to train on .*, remove it"):
+        main(["--resume", str(tmp_path), "--device", "cpu"])
+    (tmp_path / "diverged.txt").unlink()
+    with pytest.raises(SystemExit, match=r"learning_rate is 1e\+30; try a lower one$"):
+        main(["--resume", str(tmp_path), "--device", "cpu"])
 
 
 def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
