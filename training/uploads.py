@@ -126,6 +126,11 @@ def answers_to(client: httpx.Client, pictures: Sequence[Labelled], model: str | 
 
 
 def as_read(labelled: Labelled, answer: dict[str, Any]) -> Read:
+    if "label" in answer:
+        raise TrainingError(
+            f"model {answer['model']['name']!r} reads labels, not digits: it answered {answer['label']!r} to "
+            f"{labelled.path}; choose one that reads digits with --model"
+        )
     if "digit" not in answer:
         raise TrainingError(f"{labelled.path} was answered with an error: {answer.get('detail', answer)}")
     return Read(labelled, answer["digit"], answer["confidence"], answer["accepted"], answer["reason"])
