@@ -140,8 +140,7 @@ def training_images(recipe: Recipe, dataset: data.Dataset) -> data.Split:
 
     Raises TrainingError where it asks for digits and the classes of the data set are others.
     """
-    for_digits = dataset.labels == data.DIGIT_LABELS and recipe.contract.shape == (28, 28)
-    if (recipe.written_digits or recipe.not_digits) and not for_digits:
+    if (recipe.written_digits or recipe.not_digits) and not recipe.reads_digits(dataset.labels):
         raise TrainingError(
             f"written_digits is {recipe.written_digits} and not_digits {recipe.not_digits}; they are for digits, "
             f"and {recipe.network} is to read {recipe.data}: set both to 0"
