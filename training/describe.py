@@ -22,9 +22,12 @@ class Arguments:
 
 
 def describe(network: str, classes: int = 10, channels: int | None = None) -> ModelStatistics:
-    """Raises TrainingError where there is no such network."""
+    """Raises TrainingError where there is no such network, or it cannot have so many classes or channels."""
     if network not in NETWORKS:
         raise TrainingError(f"network {network!r} is unknown; known: {', '.join(sorted(NETWORKS))}")
+    for name, value in (("classes", classes), ("channels", channels)):
+        if value is not None and value < 1:
+            raise TrainingError(f"{name} is {value}; it must be above 0")
     build, contract = NETWORKS[network].build, NETWORKS[network].contract
     try:
         module = build(classes) if channels in (None, contract.channels) else build(classes, channels)

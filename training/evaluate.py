@@ -6,10 +6,13 @@ sheet. The split is `validation` unless `--split test` is given: read the test s
 
 Of a service: accuracy, accepted share, accuracy of the accepted, calibration error (ECE), how well confidence tells
 digits from what is none (AUROC), confusion and mistakes. DIR holds a folder for each source, with a labels.csv
-(filename,label) or folders named 0 to 9; the label -1 is for what is no digit.
+(filename,label) or folders named 0 to 9; the label -1 is for what is no digit. This form has options of its own: --url,
+--model and --pictures; `--uploads DIR --help` lists them.
 """
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -53,7 +56,19 @@ class Accuracy:
 def predict(model: nn.Module, images: Tensor) -> Tensor:
     """uint8 [N, *shape] → logits float32 [N, classes], in full precision."""
     model.eval()
-    return torch.cat([model(batch) for batch in images.split(BATCH)])
+    with without_tf32():
+        return torch.cat([model(batch) for batch in images.split(BATCH)])
+
+
+@contextlib.contextmanager
+def without_tf32() -> Iterator[None]:
+    """Convolutions on a GPU are computed with ten bits of mantissa by default."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 def load_classifier(folder: Path, labels: tuple[str, ...], on: torch.device) -> Classifier:
@@ -109,7 +124,7 @@ def evaluate(arguments: Arguments) -> Accuracy:
     worst = worst_mistakes(logits, split.labels)
     titles = [f"{names[split.labels[i]]} read as {names[predictions[i]]}" for i in worst.tolist()]
     confusion, mistakes = (arguments.run / f"{arguments.split}-{what}.png" for what in ("confusion", "mistakes"))
-    plots.save_confusion(split.labels, predictions, names, confusion)
+    plots.save_confusion(split.labels, predictions, names, f"{arguments.split} split", confusion)
     plots.save_contact_sheet(split.images[worst], titles, mistakes)
 
     print(f"{arguments.run}, {arguments.split} split of {recipe.data}: {accuracy}")

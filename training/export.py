@@ -22,11 +22,11 @@ from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from torch import Tensor
 
 from training import data, hardware, run_folder, torchscript, upload_like
-from training.calibration import calibrate
+from training.calibration import Calibration, calibrate
 from training.errors import TrainingError
 from training.evaluate import Accuracy, load_classifier, predict
 from training.graph import ServedGraph
-from training.parity import ATOL, BATCHES, RTOL, onnx_outputs, prove, prove_int8
+from training.parity import ATOL, BATCHES, RTOL, Int8Parity, Parity, onnx_outputs, prove, prove_int8
 from training.quantise import quantise
 from training.recipe import Recipe
 
@@ -71,11 +71,6 @@ def as_json(measured: Accuracy) -> dict[str, Any]:
     return {"accuracy": measured.share, "n": measured.count, "interval_95": measured.interval}
 
 
-def reads_digits(recipe: Recipe, dataset: data.Dataset) -> bool:
-    """Whether the network is for what the service's normaliser makes of a picture."""
-    return dataset.labels == data.DIGIT_LABELS and recipe.contract.shape == (28, 28)
-
-
 def calibration_images(recipe: Recipe, dataset: data.Dataset) -> data.Split:
     """What temperature and threshold are fitted on: uploads where the network learned what is no digit.
 
@@ -91,9 +86,27 @@ def quantisation_images(held_out: data.Split, dataset: data.Dataset) -> Tensor:
     return torch.cat([dataset.train.images[:RANGE_IMAGES], held_out.images[:RANGE_IMAGES]])
 
 
+@dataclass(frozen=True)
+class Measured:
+    calibration: Calibration
+    validation: Accuracy
+    test: Accuracy
+    """through ONNX"""
+    parity: Parity
+    int8: Int8Parity
+
+
 def write_artefact(run: Path, dataset: data.Dataset, folder: Path) -> None:
     """Raises TrainingError where the files do not agree with the network of `run`."""
     recipe = run_folder.read_recipe(run)
+    measured = write_models(run, recipe, dataset, folder)
+    run_folder.write_json(folder / "metadata.json", metadata_of(run, recipe, dataset, folder, measured))
+    error = measured.parity.max_error
+    print(f"test split of {recipe.data}, through ONNX: {measured.test}; parity: logits differ by at most {error:.2g}")
+
+
+def write_models(run: Path, recipe: Recipe, dataset: data.Dataset, folder: Path) -> Measured:
+    """The three files of the network, proved to agree with it."""
     classifier = load_classifier(run, dataset.labels, torch.device("cpu"))
     validation = accuracy(predict(classifier, dataset.validation.images), dataset.validation.labels)
     held_out = calibration_images(recipe, dataset)
@@ -107,10 +120,12 @@ def write_artefact(run: Path, dataset: data.Dataset, folder: Path) -> None:
     _, logits = onnx_outputs(folder / "model.onnx", dataset.test.images.numpy())
     test = accuracy(torch.from_numpy(logits), dataset.test.labels)
     quantise(folder / "model.onnx", quantisation_images(held_out, dataset), folder / "model.int8.onnx")
-    int8 = prove_int8(folder, dataset.test)
+    return Measured(calibration, validation, test, parity, prove_int8(folder, dataset.test))
 
-    rows = run_folder.read_log(run)
-    metadata = {
+
+def metadata_of(run: Path, recipe: Recipe, dataset: data.Dataset, folder: Path, measured: Measured) -> dict[str, Any]:
+    """What the service reads, and how the files in `folder` came to be."""
+    return {
         "schema_version": SCHEMA_VERSION,
         "network": recipe.network,
         "labels": dataset.labels,
@@ -118,42 +133,43 @@ def write_artefact(run: Path, dataset: data.Dataset, folder: Path) -> None:
             "name": "images",
             "shape": ["batch", *recipe.contract.shape],
             "dtype": "uint8",
-            "made_by": "digit normaliser" if reads_digits(recipe, dataset) else "resize",
+            "made_by": "digit normaliser" if recipe.reads_digits(dataset.labels) else "resize",
         },
         "files": {name: {"sha256": sha256(folder / name)} for name in FILES},
         "opset": onnx_ir.load(folder / "model.onnx").opset_imports[""],
-        "temperature": calibration.temperature,
-        "reject_threshold": calibration.reject_threshold,
-        "calibration": {
-            "split": "test" if recipe.validate_on_test else "validation",
-            **dataclasses.asdict(calibration),
-        },
-        "test": as_json(test),
-        "validation": None if recipe.validate_on_test else as_json(validation),
+        "temperature": measured.calibration.temperature,
+        "reject_threshold": measured.calibration.reject_threshold,
+        "calibration": {"split": recipe.judged_on, **dataclasses.asdict(measured.calibration)},
+        "test": as_json(measured.test),
+        "validation": None if recipe.validate_on_test else as_json(measured.validation),
         "parity": {
-            "images": parity.images,
+            "images": measured.parity.images,
             "batches": BATCHES,
-            "max_error": parity.max_error,
+            "max_error": measured.parity.max_error,
             "rtol": RTOL,
             "atol": ATOL,
         },
-        "int8": dataclasses.asdict(int8),
+        "int8": dataclasses.asdict(measured.int8),
         "recipe": dataclasses.asdict(recipe),
         "seed": recipe.seed,
-        "training": {
-            **run_folder.read_environment(run),
-            "seconds": round(sum(row.seconds for row in rows), 1),
-            "images_per_second": round(sum(row.images_per_second for row in rows) / len(rows)),
-        },
+        "training": training_of(run),
         "export": hardware.versions(),
     }
-    run_folder.write_json(folder / "metadata.json", metadata)
-    print(f"test split of {recipe.data}, through ONNX: {test}; parity: logits differ by at most {parity.max_error:.2g}")
+
+
+def training_of(run: Path) -> dict[str, Any]:
+    rows = run_folder.read_log(run)
+    return {
+        **run_folder.read_environment(run),
+        "seconds": round(sum(row.seconds for row in rows), 1),
+        "images_per_second": round(sum(row.images_per_second for row in rows) / len(rows)),
+    }
 
 
 def replace_folder(new: Path, target: Path) -> None:
     """Renames `new` to `target`, which makes way only once the new folder is whole, and comes back where that fails.
 
+    Where it cannot come back either it stays beside `target`, and the error names both places.
     A folder cannot be renamed over another: between the two renames there is none, for some microseconds.
     """
     if not target.exists():
@@ -165,9 +181,9 @@ def replace_folder(new: Path, target: Path) -> None:
         os.replace(new, target)
     except BaseException:
         os.replace(old / target.name, target)
+        old.rmdir()
         raise
-    finally:
-        shutil.rmtree(old)
+    shutil.rmtree(old)
 
 
 def export(arguments: Arguments) -> None:

@@ -17,6 +17,8 @@ from training.recipe import Recipe
 
 CHECKPOINT = "checkpoint.pt"
 RECIPE = "recipe.json"
+DIVERGED = "diverged.txt"
+"""Why the run ended before its last epoch."""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from training.live import POINTS_PER_EPOCH, Live
 from training.recipe import RECIPES, Recipe
 
 LEAST_STEPS = 10
+CONFUSION = "confusion.png"
 
 
 class Diverged(TrainingError):
@@ -139,8 +140,7 @@ def training_images(recipe: Recipe, dataset: data.Dataset) -> data.Split:
 
     Raises TrainingError where it asks for digits and the classes of the data set are others.
     """
-    for_digits = dataset.labels == data.DIGIT_LABELS and recipe.contract.shape == (28, 28)
-    if (recipe.written_digits or recipe.not_digits) and not for_digits:
+    if (recipe.written_digits or recipe.not_digits) and not recipe.reads_digits(dataset.labels):
         raise TrainingError(
             f"written_digits is {recipe.written_digits} and not_digits {recipe.not_digits}; they are for digits, "
             f"and {recipe.network} is to read {recipe.data}: set both to 0"
@@ -231,6 +231,7 @@ def measured_epoch(training: Training, progress: "tqdm[Any]") -> run_folder.Epoc
 def train(training: Training, folder: Path) -> None:
     """Runs the epochs that are left, a checkpoint after each."""
     per_epoch = training.steps * training.batch_size
+    split = training.recipe.judged_on
     run_folder.write_log(folder, training.rows)  # a kill may have come between a checkpoint and its line
     with tqdm(
         total=training.recipe.epochs * per_epoch,
@@ -247,17 +248,22 @@ def train(training: Training, folder: Path) -> None:
                 training.live.epoch(training.epoch * per_epoch, row)
             run_folder.save_checkpoint(folder, training.state())
             run_folder.write_log(folder, training.rows)
-            progress.set_postfix_str(f"loss {row.train_loss:.4f}, validation {row.validation_accuracy:.2%}")
-    print(f"{folder}: {training.epoch} epochs, validation accuracy {training.rows[-1].validation_accuracy:.2%}")
-    plots.save_curves(training.rows, folder / "curves.png")
-    predictions = predict(training.averaged.module, training.validation.images).argmax(dim=1)
-    plots.save_confusion(training.validation.labels, predictions, training.labels, folder / "confusion.png")
+            progress.set_postfix_str(f"loss {row.train_loss:.4f}, {split} {row.validation_accuracy:.2%}")
+    print(f"{folder}: {training.epoch} epochs, {split} accuracy {training.rows[-1].validation_accuracy:.2%}")
+
+
+def save_pictures(folder: Path, dataset: data.Dataset, on: torch.device) -> None:
+    """Of a finished run. The confusion matrix comes last: where it is there, so are the curves."""
+    split = run_folder.read_recipe(folder).judged_on
+    plots.save_curves(run_folder.read_log(folder), split, folder / "curves.png")
+    validation = dataset.validation.to(on)
+    predictions = predict(load_classifier(folder, dataset.labels, on), validation.images).argmax(dim=1)
+    plots.save_confusion(validation.labels, predictions, dataset.labels, f"{split} split", folder / CONFUSION)
 
 
 @contextlib.contextmanager
 def readable_failures(folder: Path) -> Iterator[None]:
     """Turns running out of memory and Ctrl-C into one line that says what is kept."""
-    kept = "no epoch was finished"
     try:
         yield
     except (MemoryError, RuntimeError) as error:  # torch's own class is a RuntimeError, and the CPU's has no class
@@ -267,9 +273,15 @@ def readable_failures(folder: Path) -> Iterator[None]:
             f"out of memory: {next(iter(str(error).splitlines()), '')} Begin another run with a lower --batch-size"
         ) from error
     except KeyboardInterrupt:
-        if (folder / run_folder.CHECKPOINT).exists():
-            kept = "the last finished epoch is kept"
-        sys.exit(f"\nstopped; {kept} in {folder}; go on with: python -m training.train --resume {folder}")
+        sys.exit(f"\nstopped; {what_is_kept(folder)}")
+
+
+def what_is_kept(folder: Path) -> str:
+    if not (folder / run_folder.RECIPE).exists():
+        return "the run had not begun: there is nothing to go on with"
+    finished = (folder / run_folder.CHECKPOINT).exists()
+    kept = "the last finished epoch is kept" if finished else "no epoch was finished"
+    return f"{kept} in {folder}; go on with: python -m training.train --resume {folder}"
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -287,26 +299,40 @@ def load_data(recipe: Recipe, place: Place) -> data.Dataset:
 def finish(
     recipe: Recipe, folder: Path, place: Place, dataset: data.Dataset | None = None
 ) -> list[run_folder.EpochRow]:
-    """Begins the run, goes on with it, or finds it finished. Raises TrainingError where `folder` holds another."""
+    """Begins the run, goes on with it, or finds it finished. Raises TrainingError where `folder` holds another.
+
+    Raises Diverged where the run diverges, or did so before: with the same recipe and data it would again.
+    """
     on = hardware.pick(place.device)
     begun = (folder / run_folder.RECIPE).exists()
     if begun and run_folder.read_recipe(folder) != recipe:
         raise TrainingError(f"{folder} holds a run of another recipe; remove it, or choose another place with --out")
+    if (diverged := folder / run_folder.DIVERGED).exists():
+        raise Diverged(f"{diverged.read_text().strip()} ({diverged} says so; to train on all the same, remove it)")
     state = run_folder.load_checkpoint(folder, on) if (folder / run_folder.CHECKPOINT).exists() else None
     if state and len(state["rows"]) == recipe.epochs:
         rows = [run_folder.EpochRow(**row) for row in state["rows"]]
         run_folder.write_log(folder, rows)  # a kill may have come between the checkpoint and its line
+        if not (folder / CONFUSION).exists():  # or before the pictures
+            with readable_failures(folder):
+                save_pictures(folder, dataset or load_data(recipe, place), on)
         return rows
     with readable_failures(folder):
-        training = Training(recipe, dataset or load_data(recipe, place), on)
+        dataset = dataset or load_data(recipe, place)
+        training = Training(recipe, dataset, on)
         if state:
             training.load(state)
         elif recipe.start_from:
             training.start_with(load_classifier(Path(recipe.start_from), training.labels, on))
         if not begun:
             run_folder.create(folder, recipe, hardware.environment(on))
-        training.live = Live(folder) if place.tensorboard else None
-        train(training, folder)
+        training.live = Live(folder, recipe.judged_on) if place.tensorboard else None
+        try:
+            train(training, folder)
+        except Diverged as error:
+            run_folder.write_whole(folder / run_folder.DIVERGED, f"{error}\n")
+            raise
+        save_pictures(folder, dataset, on)
     return training.rows
 
 

@@ -126,6 +126,11 @@ def answers_to(client: httpx.Client, pictures: Sequence[Labelled], model: str | 
 
 
 def as_read(labelled: Labelled, answer: dict[str, Any]) -> Read:
+    if "label" in answer:
+        raise TrainingError(
+            f"model {answer['model']['name']!r} reads labels, not digits: it answered {answer['label']!r} to "
+            f"{labelled.path}; choose one that reads digits with --model"
+        )
     if "digit" not in answer:
         raise TrainingError(f"{labelled.path} was answered with an error: {answer.get('detail', answer)}")
     return Read(labelled, answer["digit"], answer["confidence"], answer["accepted"], answer["reason"])
@@ -177,7 +182,7 @@ def save_pictures(answers: Sequence[Read], folder: Path) -> None:
     read = [(answer.of.label, answer.digit) for answer in answers if answer.of.label >= 0 and answer.digit is not None]
     if read:
         labels, digits = (torch.tensor(column) for column in zip(*read, strict=True))
-        plots.save_confusion(labels, digits, DIGIT_LABELS, folder / "confusion.png")
+        plots.save_confusion(labels, digits, DIGIT_LABELS, "uploads", folder / "confusion.png")
     mistakes = [answer for answer in answers if is_mistake(answer)]
     mistakes = sorted(mistakes, key=lambda answer: -answer.confidence)[:WORST]
     images = torch.from_numpy(np.stack([thumbnail(answer.of.path) for answer in mistakes])) if mistakes else Tensor()

@@ -10,10 +10,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from training import train
+from training.compare import devices
 from training.compare.__main__ import main
 from training.compare.optimizers import SETTINGS
 from training.recipe import RECIPES, Recipe
-from training.run_folder import load_checkpoint, read_log
+from training.run_folder import EpochRow, load_checkpoint, read_log
 
 
 @pytest.fixture(autouse=True)
@@ -77,10 +78,56 @@ def test_pictures_table_and_weights_of_each_run_are_left(tmp_path: Path) -> None
     assert "optimizer" not in weights
 
 
+def test_a_run_that_diverged_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SETTINGS, "NAG", dataclasses.replace(SETTINGS["NAG"], learning_rate=1e30))
+    table = compare(tmp_path)
+    assert "| NAG | 0 | 0.0000 |" in table
+
+    def trained_again(training: train.Training, progress: "tqdm[Any]") -> None:
+        pytest.fail(f"{training.recipe.optimizer} is trained again")
+
+    monkeypatch.setattr(train, "train_epoch", trained_again)
+    assert compare(tmp_path) == table
+
+
 def test_another_recipe_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     compare(tmp_path)
     with pytest.raises(SystemExit, match="holds a run of another recipe; remove it, or choose another place"):
         main(["optimizers", "--epochs", "1", "--limit", "300", "--out", str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["optimizers", "--seeds", "0"], "seeds is 0; it must be above 0"),
+        (["optimizers", "--epochs", "0"], "epochs is 0; it must be above 0"),
+        (["devices", "--epochs", "0"], "epochs is 0; it must be above 0"),
+    ],
+)
+def test_nothing_to_compare_is_said(tmp_path: Path, arguments: list[str], said: str) -> None:
+    with pytest.raises(SystemExit, match=said):
+        main([*arguments, "--out", str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists()
+
+
+def test_ctrl_c_between_two_runs_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(recipe: Recipe, place: train.Place) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "load_data", stopped)
+    with pytest.raises(SystemExit, match="stopped; the runs that were begun are kept: give the same command again"):
+        compare(tmp_path)
+
+
+@pytest.mark.parametrize(("cpu_diverged", "ratios"), [(False, ["4.0", "1.0"]), (True, [""])])
+def test_the_ratio_is_to_the_cpu(cpu_diverged: bool, ratios: list[str]) -> None:
+    rows = {
+        device: [EpochRow(1, 0.5, 0.5, 0.9, 0.1, 1.0, images_per_second)]
+        for device, images_per_second in (("a GPU", 400.0), ("a CPU", 100.0))
+        if not (cpu_diverged and device == "a CPU")
+    }
+    lines = devices.table(rows, "a CPU").splitlines()[2:]
+    assert [line.split("|")[4].strip() for line in lines] == ratios
 
 
 def test_devices_are_compared_or_the_cpu_measured_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -82,6 +82,10 @@ def test_the_command_prints_the_table(capsys: pytest.CaptureFixture[str]) -> Non
     [
         (["lenet"], "network 'lenet' is unknown; known: alexnet-cifar, alexnet-d2l, alexnet-lite, alexnet-paper"),
         (["googlenet", "--channels", "3"], "channels is 3; googlenet takes 1"),
+        (["alexnet-paper", "--classes", "0"], "classes is 0; it must be above 0"),
+        (["alexnet-paper", "--classes", "-1"], "classes is -1; it must be above 0"),
+        (["alexnet-paper", "--channels", "0"], "channels is 0; it must be above 0"),
+        (["alexnet-paper", "--channels", "-2"], "channels is -2; it must be above 0"),
     ],
 )
 def test_what_cannot_be_described_is_said(arguments: list[str], said: str) -> None:

@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
-from training.evaluate import Accuracy, worst_mistakes
+from training.evaluate import Accuracy, main, predict, worst_mistakes
 
 
 def test_the_interval_is_wilsons() -> None:
@@ -15,6 +16,28 @@ def test_the_interval_is_wilsons() -> None:
     low, high = Accuracy(9956, 10_000).interval
     assert (low, high) == (pytest.approx(centre - half, abs=1e-6), pytest.approx(centre + half, abs=1e-6))
     assert str(Accuracy(1, 2)).startswith("50.00% (1 of 2; 95 % interval")
+
+
+class AsksForTF32(nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(images), 1), float(torch.backends.cudnn.allow_tf32))
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_predictions_are_in_full_precision_and_leave_the_setting(before: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", before)
+    assert predict(AsksForTF32(), torch.zeros((2, 1))).tolist() == [[0.0], [0.0]]
+    assert torch.backends.cudnn.allow_tf32 == before
+
+
+def test_the_help_names_the_options_of_both_forms(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    printed = capsys.readouterr().out
+    assert all(option in printed for option in ("--split", "--url", "--model", "--pictures"))
+    with pytest.raises(SystemExit):
+        main(["--uploads", "pictures", "--help"])
+    assert "--pictures PATH" in capsys.readouterr().out
 
 
 def test_the_surest_mistake_comes_first() -> None:

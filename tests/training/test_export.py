@@ -1,6 +1,7 @@
 """An artefact is what the run was, proved, or it is not there."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,36 @@ def test_an_artefact_is_replaced_whole(run: Path, exported: Path) -> None:
     export.main([str(run), str(exported)])
     assert {path.name for path in exported.iterdir()} == {"model.onnx", "model.int8.onnx", "model.pt", "metadata.json"}
     assert [path.name for path in exported.parent.iterdir()] == [exported.name]
+
+
+def filled(folder: Path, text: str) -> Path:
+    folder.mkdir()
+    (folder / "model").write_text(text)
+    return folder
+
+
+def test_an_artefact_whose_successor_is_lost_comes_back(tmp_path: Path) -> None:
+    target = filled(tmp_path / "target", "old")
+    with pytest.raises(FileNotFoundError):
+        export.replace_folder(tmp_path / "absent", target)
+    assert (target / "model").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
+
+
+def test_an_artefact_that_cannot_come_back_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another export takes the place while there is none: neither the new folder nor the old one can be put there."""
+    new, target = filled(tmp_path / "new", "new"), filled(tmp_path / "target", "old")
+    replace = os.replace
+
+    def overtaken(source: Path, destination: Path) -> None:
+        replace(source, destination)
+        if source == target:
+            filled(target, "another's")
+
+    monkeypatch.setattr(os, "replace", overtaken)
+    with pytest.raises(OSError, match=r"\.target-old-.*target"):
+        export.replace_folder(new, target)
+    assert [path.read_text() for path in tmp_path.glob(".target-old-*/target/model")] == ["old"]
 
 
 def test_an_unfinished_run_is_not_exported(run: Path, tmp_path: Path) -> None:

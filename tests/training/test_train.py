@@ -1,5 +1,6 @@
 """Training survives what happens to it: kills, Ctrl-C, divergence, and being started twice."""
 
+import contextlib
 import json
 import os
 import signal
@@ -78,11 +79,40 @@ def test_ctrl_c_keeps_the_last_epoch_and_says_how_to_go_on(tmp_path: Path) -> No
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["rows"]
 
 
+def write_end(pipe: Path, process: "subprocess.Popen[str]") -> int:
+    """Returns when `process` has opened `pipe` to read from it."""
+    while process.poll() is None:
+        with contextlib.suppress(OSError):
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        time.sleep(0.05)
+    pytest.fail(f"training ended early:\n{process.communicate()[0]}")
+
+
+def test_ctrl_c_while_data_loads_names_nothing_to_go_on_with(tmp_path: Path) -> None:
+    """One of the images is a pipe that nobody writes to, so loading takes until it is closed."""
+    pipe = tmp_path / "data/cat/0.png"
+    pipe.parent.mkdir(parents=True)
+    os.mkfifo(pipe)
+    process = start(*SMALL, "--data", f"folder:{tmp_path / 'data'}", "--run", str(tmp_path / "run"))
+    end = write_end(pipe, process)
+    process.send_signal(signal.SIGINT)
+    os.close(end)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "stopped; the run had not begun" in output
+    assert "--resume" not in output
+
+
 def test_divergence_is_an_error_that_keeps_the_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"the loss of epoch \d is (nan|inf).*learning_rate is 1e\+30"):
         main([*SMALL, "--learning-rate", "1e30", "--run", str(tmp_path)])
     assert json.loads((tmp_path / "recipe.json").read_text())["learning_rate"] == 1e30
     assert not (tmp_path / "checkpoint.pt.partial").exists()
+    with pytest.raises(SystemExit, match=r"training diverged.*diverged\.txt says so; to train on .*, remove it"):
+        main(["--resume", str(tmp_path), "--device", "cpu"])
+    (tmp_path / "diverged.txt").unlink()
+    with pytest.raises(SystemExit, match=r"learning_rate is 1e\+30; try a lower one$"):
+        main(["--resume", str(tmp_path), "--device", "cpu"])
 
 
 def test_a_run_is_never_overwritten(tmp_path: Path) -> None:
@@ -166,8 +196,16 @@ def test_training_accuracy_is_of_the_digits_alone(tmp_path: Path) -> None:
     assert read_log(tmp_path / "run")[-1].train_accuracy > 0.25
 
 
-def test_a_run_on_the_validation_split_cannot_be_judged_by_it(tmp_path: Path) -> None:
-    main([*SMALL, "--validate-on-test", "--run", str(tmp_path / "run")])
+def test_a_run_on_the_validation_split_cannot_be_judged_by_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    main([*SMALL, "--validate-on-test", "--run", str(tmp_path / "run"), "--tensorboard"])
+    assert "3 epochs, test accuracy" in capsys.readouterr().out
+    events = EventAccumulator(str(tmp_path / "run/tensorboard")).Reload()
+    assert {"loss/test", "accuracy/test"} <= set(events.Tags()["scalars"])
+    assert "loss/validation" not in events.Tags()["scalars"]
     with pytest.raises(TrainingError, match="was trained on the validation split too; allowed: --split test"):
         evaluate.evaluate(evaluate.Arguments(tmp_path / "run"))
     assert evaluate.evaluate(evaluate.Arguments(tmp_path / "run", split="test")).count == 500
@@ -176,10 +214,21 @@ def test_a_run_on_the_validation_split_cannot_be_judged_by_it(tmp_path: Path) ->
 def test_a_finished_run_is_left_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main([*SMALL, "--epochs", "1", "--run", str(tmp_path / "run")])
     keep_weights_alone(tmp_path / "run")
+    before = (tmp_path / "run/confusion.png").stat().st_mtime_ns
     (tmp_path / "run/log.csv").unlink()
     main(["--resume", str(tmp_path / "run")])
     assert "1 of 1 epochs are finished" in capsys.readouterr().out
     assert len(read_log(tmp_path / "run")) == 1
+    assert (tmp_path / "run/confusion.png").stat().st_mtime_ns == before
+
+
+def test_a_run_killed_before_its_pictures_gets_them_when_it_is_resumed(tmp_path: Path) -> None:
+    main([*SMALL, "--epochs", "2", "--run", str(tmp_path)])
+    pictures = {name: (tmp_path / name).read_bytes() for name in ("curves.png", "confusion.png")}
+    for name in pictures:
+        (tmp_path / name).unlink()
+    main(["--resume", str(tmp_path), "--device", "cpu"])
+    assert {name: (tmp_path / name).read_bytes() for name in pictures} == pictures
 
 
 def test_an_sgd_of_before_there_was_a_choice_is_read_as_what_it_was(tmp_path: Path) -> None:

@@ -1,12 +1,18 @@
 """Labelled pictures are found, asked about over HTTP, and judged by what came back."""
 
 import csv
+import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
+import torch
 from PIL import Image
 
-from tests.harness import Digits
+from benchmarks import served_accuracy
+from tests.harness import ROOT, Digits, serving
 from training import evaluate, uploads
 from training.errors import TrainingError
 from training.uploads import Labelled, Read
@@ -85,6 +91,33 @@ def test_a_file_that_is_no_picture_is_named(server: str, tmp_path: Path) -> None
     (tmp_path / "broken.png").write_bytes(b"no picture")
     with pytest.raises(TrainingError, match=r"broken\.png was answered with an error: .*no image"):
         uploads.ask(uploads.find(tmp_path), server, None)
+
+
+@pytest.fixture
+def server_of_letters(tmp_path: Path) -> Iterator[str]:
+    """Beside the shipped AlexNet, under another name, one that calls what it reads a letter."""
+    for name in ("digits", "letters"):
+        shutil.copytree(ROOT / "exported/alexnet", tmp_path / "models" / name)
+    path = tmp_path / "models/letters/metadata.json"
+    metadata = json.loads(path.read_text())
+    metadata |= {"labels": list("abcdefghij"), "input": {**metadata["input"], "made_by": "resize"}}
+    path.write_text(json.dumps(metadata))
+    settings = {"models_dir": str(tmp_path / "models"), "default_model": "letters", "workers": "1"}
+    with serving(tmp_path / "log", **settings) as url:
+        yield url
+
+
+def test_a_model_that_reads_no_digits_is_named_or_left_out(
+    server_of_letters: str, digits: Digits, tmp_path: Path
+) -> None:
+    save(digits, 4, tmp_path / "pictures/4/four.png")
+    pictures = uploads.find(tmp_path / "pictures")
+    with pytest.raises(TrainingError, match=r"'letters' reads labels, not digits: it answered '[a-j]' to .*four\.png"):
+        uploads.ask(pictures, server_of_letters, None)
+    assert uploads.ask(pictures, server_of_letters, "digits")[0].digit == 4
+    image = torch.from_numpy(digits.pick(4))
+    with httpx.Client(base_url=server_of_letters, timeout=30) as client:
+        assert [served_accuracy.reads_digits(client, name, image) for name in ("digits", "letters")] == [True, False]
 
 
 def test_a_listed_file_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ def main(arguments: list[str] | None = None) -> None:
         chosen.run()
     except TrainingError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:  # while no run trains: it would say how to go on with it alone
+        sys.exit("\nstopped; the runs that were begun are kept: give the same command again")
 
 
 if __name__ == "__main__":

@@ -31,33 +31,34 @@ class Devices:
     def run(self) -> None:
         folder = self.out or Path(f"runs/devices-{self.recipe}")
         base = RECIPES[self.recipe]
-        recipe = dataclasses.replace(base, epochs=self.epochs or base.epochs, images=self.limit, seed=self.seed)
+        epochs = base.epochs if self.epochs is None else self.epochs
+        recipe = dataclasses.replace(base, epochs=epochs, images=self.limit, seed=self.seed)
         choices: list[hardware.DeviceChoice] = ["cuda", "cpu"] if torch.cuda.is_available() else ["cpu"]
         if choices == ["cpu"]:
             print("there is no CUDA device here: the CPU is measured alone")
         rows = {}
         for choice in choices:
             place = train.Place(self.data_dir, choice)
-            epochs = train.finish_or_diverge(recipe, folder / choice, place)
-            if epochs:
-                rows[run_folder.read_environment(folder / choice)["device"]] = epochs
+            finished = train.finish_or_diverge(recipe, folder / choice, place)
+            if finished:
+                rows[run_folder.read_environment(folder / choice)["device"]] = finished
         if not rows:
             raise TrainingError(f"no device finished an epoch of {self.recipe}: the loss was no longer a number")
-        text = table(rows)
+        text = table(rows, run_folder.read_environment(folder / "cpu")["device"])
         run_folder.write_whole(folder / "table.md", text + "\n")
         save_picture(rows, folder / "devices.png")
         print(f"{text}\n{folder}/table.md, {folder}/devices.png")
 
 
-def table(by_device: dict[str, list[EpochRow]]) -> str:
-    """Markdown. The ratio is of images a second to the last device's, which is the CPU."""
+def table(by_device: dict[str, list[EpochRow]], cpu: str) -> str:
+    """Markdown. The ratio is of images a second to those of `cpu`, and blank where it finished no epoch."""
     lines = ["| device | s per epoch | images/s | ratio | loss by epoch | accuracy |", "|---|---|---|---|---|---|"]
-    slowest = rate(list(by_device.values())[-1])
     for device, rows in by_device.items():
         losses = ", ".join(f"{row.train_loss:.4f}" for row in rows)
         seconds = statistics.median(row.seconds for row in rows)
+        ratio = f"{rate(rows) / rate(by_device[cpu]):.1f}" if cpu in by_device else ""
         lines.append(
-            f"| {device} | {seconds:.1f} | {rate(rows):,.0f} | {rate(rows) / slowest:.1f} | {losses} "
+            f"| {device} | {seconds:.1f} | {rate(rows):,.0f} | {ratio} | {losses} "
             f"| {rows[-1].validation_accuracy:.2%} |"
         )
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from training import hardware, run_folder, train
 from training.compare.pictures import Runs, save_animation, save_panels
+from training.errors import TrainingError
 from training.optimizers import Name
 from training.recipe import RECIPES, Recipe
 from training.run_folder import EpochRow
@@ -51,9 +52,12 @@ class Optimizers:
     """runs/optimizers-RECIPE if not given; give another for other epochs or another limit"""
 
     def run(self) -> None:
+        if self.seeds < 1:
+            raise TrainingError(f"seeds is {self.seeds}; it must be above 0")
         folder = self.out or Path(f"runs/optimizers-{self.recipe}")
         base = RECIPES[self.recipe]
-        recipe = dataclasses.replace(base, epochs=self.epochs or base.epochs, images=self.limit)
+        epochs = base.epochs if self.epochs is None else self.epochs
+        recipe = dataclasses.replace(base, epochs=epochs, images=self.limit)
         place = train.Place(self.data_dir, self.device)
         dataset = train.load_data(recipe, place)
         runs: Runs = {}
