@@ -11,6 +11,7 @@ import matplotlib
 matplotlib.use("Agg")  # no screen on a server
 
 import matplotlib.pyplot as plt
+from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import ConfusionMatrixDisplay
 from torch import Tensor
 
@@ -34,13 +35,14 @@ def save_curves(rows: "Sequence[EpochRow]", split: str, path: Path) -> None:
     epochs = [row.epoch for row in rows]
     with picture(path, 1, 2, (10, 4)) as axes:
         losses, errors = axes.flat
-        losses.plot(epochs, [row.train_loss for row in rows], label="training")
-        losses.plot(epochs, [row.validation_loss for row in rows], label=split)
+        losses.plot(epochs, [row.train_loss for row in rows], label="training", marker=".")
+        losses.plot(epochs, [row.validation_loss for row in rows], label=split, marker=".")
         losses.set(xlabel="epoch", ylabel="cross entropy")
         losses.legend()
-        errors.semilogy(epochs, [100 * max(1 - row.validation_accuracy, 1e-4) for row in rows])
+        errors.semilogy(epochs, [100 * max(1 - row.validation_accuracy, 1e-4) for row in rows], marker=".")
         errors.set(xlabel="epoch", ylabel=f"{split} error, %")
         for one in (losses, errors):
+            one.xaxis.set_major_locator(MaxNLocator(integer=True))
             one.grid(alpha=0.3)
 
 

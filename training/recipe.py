@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 
 from training import optimizers
 from training.augment import NONE, Augmentation
-from training.data import DIGIT_LABELS
 from training.errors import TrainingError
 from training.networks import NETWORKS
 from training.networks.contract import InputContract
@@ -75,10 +74,6 @@ class Recipe:
     def judged_on(self) -> str:
         """The split that the figures after each epoch are of."""
         return "test" if self.validate_on_test else "validation"
-
-    def reads_digits(self, labels: tuple[str, ...]) -> bool:
-        """Whether the network is for what the service's normaliser makes of a picture. `labels`: of the data set."""
-        return labels == DIGIT_LABELS and self.contract.shape == (28, 28)
 
     @property
     def contract(self) -> InputContract:

@@ -140,7 +140,7 @@ def training_images(recipe: Recipe, dataset: data.Dataset) -> data.Split:
 
     Raises TrainingError where it asks for digits and the classes of the data set are others.
     """
-    if (recipe.written_digits or recipe.not_digits) and not recipe.reads_digits(dataset.labels):
+    if (recipe.written_digits or recipe.not_digits) and not data.are_digits(dataset.labels, recipe.contract):
         raise TrainingError(
             f"written_digits is {recipe.written_digits} and not_digits {recipe.not_digits}; they are for digits, "
             f"and {recipe.network} is to read {recipe.data}: set both to 0"
