@@ -124,5 +124,6 @@ def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
 def test_artefacts_of_before_there_was_a_choice_read_digits_if_their_labels_are(
     folder: Path, labels: list[str], reads_digits: bool
 ) -> None:
-    change_metadata(folder, labels=labels)
+    before = {"name": "images", "shape": ["batch", 28, 28], "dtype": "uint8"}
+    change_metadata(folder, labels=labels, input=before)
     assert artefact.load(folder).reads_digits is reads_digits
