@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -45,6 +45,8 @@ WRK_MISSING = "wrk is not installed; get it with: apt-get install wrk (Debian, U
 class Arguments:
     precision: str = "int8"
     """int8 or fp32; TorchServe runs TorchScript in fp32 in any case"""
+    provider: Literal["cpu", "cuda"] = "cpu"
+    """of this service; with cuda it is measured alone, as its peers here run on the CPU. fp32 then"""
     model: str = "googlenet"
     rounds: int = 3
     seconds: int = 6
@@ -151,12 +153,12 @@ def wrk(url: str, load: Load, seconds: float, body: list[str], rate: float = 0) 
     return json.loads(finished.stdout.splitlines()[-1])
 
 
-def environment(precision: str, model: str) -> dict[str, str]:
+def environment(precision: str, model: str, provider: str = "cpu") -> dict[str, str]:
     return {
         **os.environ,
         "BENTOML_DO_NOT_TRACK": "True",
         "NUMERAL_PRECISION": precision,
-        "NUMERAL_PROVIDER": "cpu",
+        "NUMERAL_PROVIDER": provider,
         "NUMERAL_DEFAULT_MODEL": model,
         "OMP_NUM_THREADS": "1",
     }
@@ -164,7 +166,7 @@ def environment(precision: str, model: str) -> dict[str, str]:
 
 def measure(target: Target, arguments: Arguments, bodies: dict[str, list[str]]) -> dict[str, Figures]:
     figures = {}
-    with running(target, environment(arguments.precision, arguments.model)) as url:
+    with running(target, environment(arguments.precision, arguments.model, arguments.provider)) as url:
         wrk(url + target.path, target.loads[0], 2, bodies[target.loads[0].body])
         for load in target.loads:
             measured = wrk(url + target.path, load, arguments.seconds, bodies[load.body])
@@ -191,7 +193,8 @@ def medians(rounds: list[dict[str, Figures]]) -> dict[str, Figures]:
 
 def run_rounds(arguments: Arguments) -> tuple[dict[str, dict[str, Figures]], dict[str, str]]:
     """Medians by server and load, and the reasons why a server was left out."""
-    chosen = [t for t in TARGETS if not arguments.only or t.name.startswith(arguments.only)]
+    only = ("numeral",) if arguments.provider == "cuda" else arguments.only
+    chosen = [t for t in TARGETS if not only or t.name.startswith(only)]
     left_out = {target.name: reason for target in chosen if (reason := target.missing())}
     rounds: dict[str, list[dict[str, Figures]]] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -221,9 +224,17 @@ def hardware() -> dict[str, Any]:
     return {
         "cpu": f"{cpu['model name']}, family {cpu['cpu family']}, model {cpu['model']}",
         "cores": CORES,
+        "gpu": gpu(),
         "python": platform.python_version(),
         "versions": versions,
     }
+
+
+def gpu() -> str | None:
+    if not shutil.which("nvidia-smi"):
+        return None
+    asked = subprocess.run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True)
+    return asked.stdout.strip() or None
 
 
 def table(results: dict[str, dict[str, Figures]]) -> str:
@@ -261,7 +272,7 @@ def main() -> None:
     file = "model.int8.onnx" if arguments.precision == "int8" else "model.onnx"
     os.environ["BENCH_MODEL"] = str(ROOT / "exported" / arguments.model / file)
     results, left_out = run_rounds(arguments)
-    name = f"serving-{arguments.model}-{arguments.precision}"
+    name = f"serving-{arguments.model}-{arguments.precision}" + ("-cuda" if arguments.provider == "cuda" else "")
     arguments.out.mkdir(parents=True, exist_ok=True)
     line = {
         "benchmark": name,

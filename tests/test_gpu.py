@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from service.artefact import load
-from service.engine import CUDA, CUDA_BATCHES, Engine
+from service.engine import CUDA, CUDA_BATCHES, TF32_NOISE, Engine
 from tests.harness import ROOT, Digits
 from training import evaluate, train
 from training.hardware import has_bf16
@@ -36,6 +36,18 @@ def test_bf16_is_used_where_the_gpu_has_it() -> None:
 
 @needs_provider
 @pytest.mark.parametrize("model", ["googlenet", "alexnet"])
+def test_cuda_graphs_hold_and_answer_as_without(model: str, digits: Digits, caplog: pytest.LogCaptureFixture) -> None:
+    plain, replaying = (Engine(load(ROOT / "exported" / model), "cuda", threads=0, max_batch=64) for _ in range(2))
+    with caplog.at_level("INFO", "numeral"):
+        replaying.warm_up()
+    assert "without CUDA graphs" not in caplog.text
+    for start in range(0, 300, 50):  # other images through the arrays of one graph
+        images = digits.images[start : start + 50]
+        np.testing.assert_allclose(replaying.run(images), plain.run(images), atol=TF32_NOISE)
+
+
+@needs_provider
+@pytest.mark.parametrize("model", ["googlenet", "alexnet"])
 def test_the_cuda_provider_answers_as_the_cpu_does(model: str, digits: Digits) -> None:
     artefact = load(ROOT / "exported" / model)
     cuda, cpu = (Engine(artefact, provider, threads=0, max_batch=256) for provider in ("cuda", "cpu"))
@@ -45,4 +57,4 @@ def test_the_cuda_provider_answers_as_the_cpu_does(model: str, digits: Digits) -
         ours, theirs = cuda.run(images), cpu.run(images)
         assert ours.shape == theirs.shape
         assert (ours.argmax(axis=1) == theirs.argmax(axis=1)).all()
-        np.testing.assert_allclose(ours, theirs, atol=5e-3)  # TF32 multiplies with ten bits of mantissa
+        np.testing.assert_allclose(ours, theirs, atol=TF32_NOISE)
