@@ -1,6 +1,6 @@
 """Joins images that wait into batches: one network run at a time, the next batch is what came meanwhile.
 
-Nothing waits while the network is idle, and batches grow with the load by themselves.
+Nothing waits while the network is idle and nothing more arrives, and batches grow with the load by themselves.
 """
 
 import asyncio
@@ -92,7 +92,15 @@ class Batcher:
             self._start = self._start or self._loop.call_later(self._max_wait, self._begin)
         elif self._max_wait or not self._start:
             self._cancel_start()
-            self._start = self._loop.call_soon(self._begin)
+            self._start = self._loop.call_soon(self._begin_when_settled, self._waiting_images)
+
+    def _begin_when_settled(self, before: int) -> None:
+        """Requests read together reach the queue some turns of the loop apart. A batch that left without the late ones
+        would part them for good: each half would come back while the other is in the network."""
+        if before < self._waiting_images < self._max_batch:
+            self._start = self._loop.call_soon(self._begin_when_settled, self._waiting_images)
+        else:
+            self._begin()
 
     def _begin(self) -> None:
         self._start = None

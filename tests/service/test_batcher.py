@@ -79,6 +79,20 @@ def test_in_the_loop_what_came_together_is_one_batch() -> None:
     asyncio.run(scenario())
 
 
+def test_what_comes_in_the_next_turns_of_the_loop_belongs_to_the_same_batch_as_long_as_it_has_room() -> None:
+    async def scenario() -> None:
+        network = Network()
+        batcher = Batcher(network, max_batch=5)
+        callers = []
+        for turn in range(4):
+            callers += [asyncio.create_task(rows(batcher, 10 * turn + n)) for n in range(2)]
+            await asyncio.sleep(0)
+        await asyncio.gather(*callers)
+        assert network.batches == [[0, 1, 10, 11, 20], [21, 30, 31]]
+
+    asyncio.run(scenario())
+
+
 def test_a_lone_image_waits_no_longer_than_it_may_and_a_full_batch_not_at_all() -> None:
     async def scenario() -> None:
         network = Network()
