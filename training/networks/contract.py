@@ -44,7 +44,9 @@ class Preprocess(nn.Module):
         # Before the resize, whose weights add up to one: there are fewer pixels.
         scaled = (pixels - self.mean) / self.std
         if contract.network_size != contract.size:
-            # By factor and not by size: the exported Resize then needs no shape computed on the CPU.
-            factor = contract.network_size / contract.size
-            scaled = F.interpolate(scaled, scale_factor=factor, mode="bilinear", align_corners=False)
+            # By factor where it is whole: the exported Resize then needs no shape computed on the CPU. Another factor
+            # would be rounded in the file, and the last pixel lost.
+            factor, rest = divmod(contract.network_size, contract.size)
+            size, scale = (contract.network_size, None) if rest else (None, float(factor))
+            scaled = F.interpolate(scaled, size, scale, mode="bilinear", align_corners=False)
         return scaled
