@@ -2,7 +2,7 @@
 
 Writes `model.onnx`, `model.int8.onnx`, `model.pt` (TorchScript) and `metadata.json` into a temporary folder, proves
 that they answer as the trained network does on the test split, and only then renames the folder into place: an
-artefact that exists is one that agreed.
+artefact that exists is one that agreed. An int8 file that answers otherwise too often is left out; then fp32 is served.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ from training.calibration import Calibration, calibrate
 from training.errors import TrainingError
 from training.evaluate import Accuracy, load_classifier, predict
 from training.graph import ServedGraph
-from training.parity import ATOL, BATCHES, RTOL, Int8Parity, Parity, onnx_outputs, prove, prove_int8
+from training.parity import ATOL, BATCHES, INT8_AGREEMENT, RTOL, Int8Parity, Parity, compare_int8, onnx_outputs, prove
 from training.quantise import quantise
 from training.recipe import Recipe
 
@@ -120,7 +120,18 @@ def write_models(run: Path, recipe: Recipe, dataset: data.Dataset, folder: Path)
     _, logits = onnx_outputs(folder / "model.onnx", dataset.test.images.numpy())
     test = accuracy(torch.from_numpy(logits), dataset.test.labels)
     quantise(folder / "model.onnx", quantisation_images(held_out, dataset), folder / "model.int8.onnx")
-    return Measured(calibration, validation, test, parity, prove_int8(folder, dataset.test))
+    int8 = compare_int8(folder, dataset.test)
+    leave_out_unless_it_agrees(folder / "model.int8.onnx", int8)
+    return Measured(calibration, validation, test, parity, int8)
+
+
+def leave_out_unless_it_agrees(model: Path, int8: Int8Parity) -> None:
+    if int8.agreement < INT8_AGREEMENT:
+        model.unlink()
+        print(
+            f"{model.name} is left out: it answers as fp32 does on {int8.agreement:.2%} of {int8.images} images; "
+            f"needed: {INT8_AGREEMENT:.1%}"
+        )
 
 
 def metadata_of(run: Path, recipe: Recipe, dataset: data.Dataset, folder: Path, measured: Measured) -> dict[str, Any]:
@@ -135,7 +146,7 @@ def metadata_of(run: Path, recipe: Recipe, dataset: data.Dataset, folder: Path, 
             "dtype": "uint8",
             "made_by": "digit normaliser" if data.are_digits(dataset.labels, recipe.contract) else "resize",
         },
-        "files": {name: {"sha256": sha256(folder / name)} for name in FILES},
+        "files": {name: {"sha256": sha256(folder / name)} for name in FILES if (folder / name).is_file()},
         "opset": onnx_ir.load(folder / "model.onnx").opset_imports[""],
         "temperature": measured.calibration.temperature,
         "reject_threshold": measured.calibration.reject_threshold,
