@@ -1,11 +1,9 @@
 """Takes the files out of a request: multipart, any field name, or a raw body. All in memory, nothing fetched."""
 
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import NamedTuple
 
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from service.problem import Problem
@@ -27,10 +25,10 @@ class Upload(NamedTuple):
     filename: str | None = None
 
 
-@dataclass
-class Part:
-    headers: dict[bytes, bytes] = field(default_factory=dict)
-    content: bytearray = field(default_factory=bytearray)
+class Part(NamedTuple):
+    name: str
+    filename: str | None
+    content: bytes
 
 
 async def read_uploads(request: Request, settings: Settings, limit: TimeLimit) -> list[Upload]:
@@ -44,14 +42,14 @@ async def read_uploads(request: Request, settings: Settings, limit: TimeLimit) -
         ) from error
     except ClientDisconnect as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "the client closed the connection within its upload") from error
-    media_type, options = parse_options_header(request.headers.get("content-type"))
-    if media_type != b"multipart/form-data":
+    media_type, options = parse_options_header(request.headers.get("content-type", ""))
+    if media_type != "multipart/form-data":
         if not body:
             raise Problem(
                 HTTPStatus.BAD_REQUEST, "the request has no body; send an image, raw or as multipart/form-data"
             )
         return [Upload(body)]
-    parts = parse_multipart(body, options.get(b"boundary", b""), settings.max_files + TEXT_FIELDS)
+    parts = parse_multipart(body, options.get("boundary", ""), settings.max_files + TEXT_FIELDS)
     uploads = files_of(parts)
     if len(uploads) > settings.max_files:
         raise Problem(
@@ -83,59 +81,36 @@ async def read_body(request: Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def parse_multipart(body: bytes, boundary: bytes, limit: int) -> list[Part]:
+def parse_multipart(body: bytes, boundary: str, limit: int) -> list[Part]:
     """Raises Problem: 400 where the body is not what its boundary says, 413 past `limit` parts."""
     parts: list[Part] = []
-    name, value = bytearray(), bytearray()
-    ended = False
-
-    def begin_part() -> None:
-        if len(parts) == limit:
-            raise Problem(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the form has more than {limit} parts; that is the limit"
-            )
-        parts.append(Part())
-
-    def end_header() -> None:
-        parts[-1].headers[bytes(name).lower()] = bytes(value)
-        name.clear()
-        value.clear()
-
-    def end() -> None:
-        nonlocal ended
-        ended = True
-
+    segment, content = None, b""
     try:
-        parser = MultipartParser(
-            boundary,
-            {
-                "on_part_begin": begin_part,
-                "on_header_field": lambda data, start, stop: name.extend(data[start:stop]),
-                "on_header_value": lambda data, start, stop: value.extend(data[start:stop]),
-                "on_header_end": end_header,
-                "on_part_data": lambda data, start, stop: parts[-1].content.extend(data[start:stop]),
-                "on_end": end,
-            },
-        )
-        parser.write(body)
-        parser.finalize()
-    except FormParserError as error:
+        # In Latin-1 any byte is a character: a name in another encoding than UTF-8 is no reason to refuse its file.
+        with PushMultipartParser(boundary, header_charset="latin-1") as parser:
+            for event in parser.parse(body):
+                if isinstance(event, MultipartSegment):
+                    segment, content = event, b""
+                    if len(parts) == limit:
+                        detail = f"the form has more than {limit} parts; that is the limit"
+                        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+                elif event is not None:
+                    content = event  # all of it, as the body is whole
+                elif segment:
+                    parts.append(Part(text(segment.name), segment.filename and text(segment.filename), content))
+    except MultipartError as error:
         raise Problem(HTTPStatus.BAD_REQUEST, f"the multipart body is malformed: {error}") from error
-    if not ended:
-        raise Problem(HTTPStatus.BAD_REQUEST, "the multipart body is malformed: its closing boundary is missing")
     return parts
+
+
+def text(latin_1: str) -> str:
+    return latin_1.encode("latin-1").decode("utf-8", "replace")
 
 
 def files_of(parts: list[Part]) -> list[Upload]:
     """The parts with a file name, whatever the field is called. Raises Problem 400 where there is none."""
-    uploads = []
-    fields = []
-    for part in parts:
-        _, options = parse_options_header(part.headers.get(b"content-disposition"))
-        if b"filename" in options:
-            uploads.append(Upload(bytes(part.content), options[b"filename"].decode("utf-8", "replace")))
-        else:
-            fields.append(options.get(b"name", b"").decode("utf-8", "replace"))
+    uploads = [Upload(part.content, part.filename) for part in parts if part.filename is not None]
+    fields = [part.name for part in parts if part.filename is None]
     if "model" in fields:
         raise Problem(
             HTTPStatus.BAD_REQUEST, "the form has a field 'model'; choose a model by the address: ?model=NAME"

@@ -55,6 +55,21 @@ def test_any_field_name_and_any_part_type_will_do(field: str) -> None:
     assert read(form([(field, ("x.png", b"\r\n--\x00\xff", "image/jpg"))])) == [Upload(b"\r\n--\x00\xff", "x.png")]
 
 
+@pytest.mark.parametrize(
+    ("sent", "name"), [("zwölf.png".encode(), "zwölf.png"), (b"zw\xf6lf.png", "zw\ufffdlf.png"), (b"", "")]
+)
+def test_a_file_name_may_be_of_any_encoding_or_empty(sent: bytes, name: str) -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="a"; filename="' + sent + b'"\r\n\r\n'
+    assert read(request_of(head + b"bytes\r\n--x--", "multipart/form-data; boundary=x")) == [Upload(b"bytes", name)]
+
+
+def test_a_file_without_content_is_one() -> None:
+    assert read(form([("a", ("a.png", b"", "image/png")), ("b", ("b.png", b"b", "image/png"))])) == [
+        Upload(b"", "a.png"),
+        Upload(b"b", "b.png"),
+    ]
+
+
 def test_several_files_keep_their_order_and_text_fields_are_passed_over() -> None:
     files = [("image", (f"{n}.png", bytes([n]), "image/png")) for n in range(3)]
     assert read(form(files, {"note": "text"})) == [Upload(bytes([n]), f"{n}.png") for n in range(3)]
@@ -129,7 +144,7 @@ def test_a_body_that_does_not_come_is_408() -> None:
 
 
 def test_more_parts_than_a_form_may_have_are_413() -> None:
-    body = b"--x\r\nA: b\r\n\r\n\r\n" * 100 + b"--x--\r\n"
+    body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n' * 100 + b"--x--\r\n"
     with pytest.raises(Problem, match="more than 67 parts") as raised:
         read(request_of(body, "multipart/form-data; boundary=x"), Settings(max_files=3))
     assert raised.value.status == 413
