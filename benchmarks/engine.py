@@ -43,6 +43,12 @@ def engines(arguments: Arguments) -> dict[str, Engine]:
 
 
 def images_per_second(engine: Engine, batch: int, seconds: float) -> float:
+    if engine.executor:
+        return engine.executor.submit(measure, engine, batch, seconds).result()
+    return measure(engine, batch, seconds)
+
+
+def measure(engine: Engine, batch: int, seconds: float) -> float:
     images = np.random.default_rng(0).integers(0, 256, (batch, *engine.artefact.shape), np.uint8)
     runs, start = 0, time.perf_counter()
     while time.perf_counter() - start < seconds:

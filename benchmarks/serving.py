@@ -216,7 +216,19 @@ def run_rounds(arguments: Arguments) -> tuple[dict[str, dict[str, Figures]], dic
 def hardware() -> dict[str, Any]:
     info = dict(line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().splitlines() if ":" in line)
     cpu = {name.strip(): value.strip() for name, value in info.items()}
-    packages = ("bentoml", "onnxruntime", "uvicorn", "fastapi", "litserve", "ray", "torchserve", "nvidia-pytriton")
+    packages = (
+        "bentoml",
+        "onnxruntime",
+        "uvicorn",
+        "uvloop",
+        "multipart",
+        "pillow",
+        "fastapi",
+        "litserve",
+        "ray",
+        "torchserve",
+        "nvidia-pytriton",
+    )
     versions = {}
     for package in packages:
         with contextlib.suppress(ModuleNotFoundError):

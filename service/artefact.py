@@ -135,7 +135,9 @@ def read_metadata(folder: Path) -> Metadata:
 def check_files(folder: Path, listed: dict[str, File], needed: str) -> dict[str, bytes]:
     """The content of the listed files that are there (a bento leaves out TorchScript), each of the listed hash."""
     if needed not in listed:
-        raise StartError(f"{folder / 'metadata.json'}: files lists no {needed}; it has {', '.join(listed) or 'none'}")
+        hint = "; NUMERAL_PRECISION may be auto or fp32" if needed == MODEL_FILES["int8"] else ""
+        has = ", ".join(listed) or "none"
+        raise StartError(f"{folder / 'metadata.json'}: files lists no {needed}; it has {has}{hint}")
     contents = {name: (folder / name).read_bytes() for name in listed if (folder / name).is_file()}
     if needed not in contents:
         raise StartError(f"{folder} has no {needed}")

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,9 @@ class Engine:
         self.provider: str = self._session.get_providers()[0]
         self.max_batch = max_batch or DEFAULT_MAX_BATCH[self.provider]
         self._replay: Replay | None = None
+        self.executor = ThreadPoolExecutor(1, thread_name_prefix="inference") if self.provider == CUDA else None
+        """The thread to run in, where there is one: ONNX Runtime keeps CUDA graphs by thread, so the one that warms up
+        must be the one that serves."""
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 [N, *shape], N up to `max_batch` → probabilities, float32 [N, classes]."""
@@ -54,6 +58,12 @@ class Engine:
 
     def warm_up(self) -> None:
         """Runs each batch size that is slow the first time. Raises StartError where the model cannot run."""
+        if self.executor:
+            self.executor.submit(self._warm_up).result()
+        else:
+            self._warm_up()
+
+    def _warm_up(self) -> None:
         sizes = {*CUDA_BATCHES, self.max_batch} if self.provider == CUDA else {1, self.max_batch}
         warmed = sorted(size for size in sizes if size <= self.max_batch)
         for size in warmed:

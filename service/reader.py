@@ -22,7 +22,7 @@ from service.artefact import Artefact
 from service.balance import Balance
 from service.batcher import Answered, Batcher, Run
 from service.decode import load_pixels, note_of, open_image
-from service.engine import CUDA, Engine
+from service.engine import Engine
 from service.grey import WORKING_SIDE
 from service.latency import Latency, Window, of_request, server_timing
 from service.normalise import Normalised, normalise
@@ -203,8 +203,7 @@ class Reader:
 
 def batcher(engine: Engine, settings: Settings) -> Batcher:
     """A GPU works while the loop goes on reading; a network on the CPU takes the loop's own core in any case."""
-    executor = ThreadPoolExecutor(1, thread_name_prefix="inference") if engine.provider == CUDA else None
-    return Batcher(counted(engine), engine.max_batch, executor, settings.max_wait_ms / 1000)
+    return Batcher(counted(engine), engine.max_batch, engine.executor, settings.max_wait_ms / 1000)
 
 
 def counted(engine: Engine) -> Run:

@@ -1,9 +1,10 @@
 """Takes the files out of a request: multipart, any field name, or a raw body. All in memory, nothing fetched."""
 
+from email.message import Message
 from http import HTTPStatus
 from typing import NamedTuple
 
-from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 from starlette.requests import ClientDisconnect, Request
 
 from service.problem import Problem
@@ -12,6 +13,10 @@ from service.time_limit import TimeLimit
 
 TEXT_FIELDS = 64
 """That a form may hold beside its files."""
+
+PART_HEADERS = 8
+PART_HEADER_BYTES = 4224
+"""Of each header of a part; a file name is in one."""
 
 DRAINED = 10
 """A body of up to so many times the limit is read to its end and thrown away, so that the client gets to read the
@@ -42,14 +47,14 @@ async def read_uploads(request: Request, settings: Settings, limit: TimeLimit) -
         ) from error
     except ClientDisconnect as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "the client closed the connection within its upload") from error
-    media_type, options = parse_options_header(request.headers.get("content-type", ""))
-    if media_type != "multipart/form-data":
+    boundary = boundary_of(request.headers.get("content-type", ""))
+    if boundary is None:
         if not body:
             raise Problem(
                 HTTPStatus.BAD_REQUEST, "the request has no body; send an image, raw or as multipart/form-data"
             )
         return [Upload(body)]
-    parts = parse_multipart(body, options.get("boundary", ""), settings.max_files + TEXT_FIELDS)
+    parts = parse_multipart(body, boundary, settings.max_files + TEXT_FIELDS)
     uploads = files_of(parts)
     if len(uploads) > settings.max_files:
         raise Problem(
@@ -81,13 +86,26 @@ async def read_body(request: Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
+def boundary_of(content_type: str) -> str | None:
+    """None where it is of no form. Raises Problem 400 where a form has none."""
+    if not content_type.lower().startswith("multipart/form-data"):
+        return None
+    # The standard library takes the odd boundaries that some clients make up.
+    message = Message()
+    message["content-type"] = content_type
+    boundary = message.get_boundary()
+    if not boundary:
+        detail = f"the content type is {content_type[:80]!r}; a form needs a boundary, '; boundary=NAME'"
+        raise Problem(HTTPStatus.BAD_REQUEST, detail)
+    return boundary
+
+
 def parse_multipart(body: bytes, boundary: str, limit: int) -> list[Part]:
-    """Raises Problem: 400 where the body is not what its boundary says, 413 past `limit` parts."""
+    """Raises Problem: 400 where the body is not what its boundary says, 413 past `limit` parts or a part's headers."""
     parts: list[Part] = []
     segment, content = None, b""
     try:
-        # In Latin-1 any byte is a character: a name in another encoding than UTF-8 is no reason to refuse its file.
-        with PushMultipartParser(boundary, header_charset="latin-1") as parser:
+        with parser_of(boundary) as parser:
             for event in parser.parse(body):
                 if isinstance(event, MultipartSegment):
                     segment, content = event, b""
@@ -98,9 +116,25 @@ def parse_multipart(body: bytes, boundary: str, limit: int) -> list[Part]:
                     content = event  # all of it, as the body is whole
                 elif segment:
                     parts.append(Part(text(segment.name), segment.filename and text(segment.filename), content))
+    except ParserLimitReached as error:
+        detail = (
+            f"the headers of a part are too long; a part may have {PART_HEADERS}, each of {PART_HEADER_BYTES:,} bytes"
+        )
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail) from error
     except MultipartError as error:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"the multipart body is malformed: {error}") from error
+        detail = f"the multipart body is malformed: {error}; its boundary is {boundary[:40]!r}"
+        raise Problem(HTTPStatus.BAD_REQUEST, detail) from error
     return parts
+
+
+def parser_of(boundary: str) -> PushMultipartParser:
+    return PushMultipartParser(
+        boundary.encode("utf-8", "replace"),
+        max_header_size=PART_HEADER_BYTES,
+        max_header_count=PART_HEADERS,
+        # Any byte is a character in it: a name in another encoding than UTF-8 is no reason to refuse its file.
+        header_charset="latin-1",
+    )
 
 
 def text(latin_1: str) -> str:

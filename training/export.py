@@ -106,7 +106,7 @@ def write_artefact(run: Path, dataset: data.Dataset, folder: Path) -> None:
 
 
 def write_models(run: Path, recipe: Recipe, dataset: data.Dataset, folder: Path) -> Measured:
-    """The three files of the network, proved to agree with it."""
+    """The files of the network, proved to agree with it; int8 may be left out."""
     classifier = load_classifier(run, dataset.labels, torch.device("cpu"))
     validation = accuracy(predict(classifier, dataset.validation.images), dataset.validation.labels)
     held_out = calibration_images(recipe, dataset)
@@ -126,7 +126,7 @@ def write_models(run: Path, recipe: Recipe, dataset: data.Dataset, folder: Path)
 
 
 def leave_out_unless_it_agrees(model: Path, int8: Int8Parity) -> None:
-    if int8.agreement < INT8_AGREEMENT:
+    if not int8.agrees:
         model.unlink()
         print(
             f"{model.name} is left out: it answers as fp32 does on {int8.agreement:.2%} of {int8.images} images; "
@@ -146,7 +146,7 @@ def metadata_of(run: Path, recipe: Recipe, dataset: data.Dataset, folder: Path, 
             "dtype": "uint8",
             "made_by": "digit normaliser" if data.are_digits(dataset.labels, recipe.contract) else "resize",
         },
-        "files": {name: {"sha256": sha256(folder / name)} for name in FILES if (folder / name).is_file()},
+        "files": {name: {"sha256": sha256(folder / name)} for name in files_of(measured.int8)},
         "opset": onnx_ir.load(folder / "model.onnx").opset_imports[""],
         "temperature": measured.calibration.temperature,
         "reject_threshold": measured.calibration.reject_threshold,
@@ -160,12 +160,16 @@ def metadata_of(run: Path, recipe: Recipe, dataset: data.Dataset, folder: Path, 
             "rtol": RTOL,
             "atol": ATOL,
         },
-        "int8": dataclasses.asdict(measured.int8),
+        "int8": {**dataclasses.asdict(measured.int8), "left_out": not measured.int8.agrees},
         "recipe": dataclasses.asdict(recipe),
         "seed": recipe.seed,
         "training": training_of(run),
         "export": hardware.versions(),
     }
+
+
+def files_of(int8: Int8Parity) -> list[str]:
+    return [name for name in FILES if int8.agrees or name != "model.int8.onnx"]
 
 
 def training_of(run: Path) -> dict[str, Any]:

@@ -102,6 +102,10 @@ class Int8Parity:
     accuracy: float
     accuracy_lost: float
 
+    @property
+    def agrees(self) -> bool:
+        return self.agreement >= INT8_AGREEMENT
+
 
 def compare_int8(folder: Path, split: Split) -> Int8Parity:
     fp32, int8 = (

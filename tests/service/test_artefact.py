@@ -46,7 +46,9 @@ def test_the_file_of_the_precision_is_loaded(folder: Path) -> None:
 def test_a_precision_that_was_not_exported_is_refused(folder: Path) -> None:
     files = json.loads((folder / "metadata.json").read_text())["files"]
     change_metadata(folder, files={"model.onnx": files["model.onnx"]})
-    with pytest.raises(StartError, match=r"files lists no model\.int8\.onnx; it has model\.onnx"):
+    with pytest.raises(
+        StartError, match=r"files lists no model\.int8\.onnx; it has model\.onnx; NUMERAL_PRECISION may be auto or fp32"
+    ):
         artefact.load(folder, "int8")
 
 

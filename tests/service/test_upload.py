@@ -64,10 +64,45 @@ def test_a_file_name_may_be_of_any_encoding_or_empty(sent: bytes, name: str) -> 
 
 
 def test_a_file_without_content_is_one() -> None:
-    assert read(form([("a", ("a.png", b"", "image/png")), ("b", ("b.png", b"b", "image/png"))])) == [
-        Upload(b"", "a.png"),
-        Upload(b"b", "b.png"),
-    ]
+    contents = [b"first", b"", b"last"]
+    files = [("f", (f"{n}.png", content, "image/png")) for n, content in enumerate(contents)]
+    assert [upload.content for upload in read(form(files))] == contents
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "multipart/form-data; boundary====1700000000===",
+        "multipart/form-data;\tboundary====1700000000===",
+        'MULTIPART/FORM-DATA; charset=utf-8; boundary="===1700000000==="',
+    ],
+)
+def test_a_boundary_may_be_odd(content_type: str) -> None:
+    part = b'--===1700000000===\r\nContent-Disposition: form-data; name="a"; filename="b"\r\n\r\nbytes\r\n'
+    assert read(request_of(part + b"--===1700000000===--\r\n", content_type)) == [Upload(b"bytes", "b")]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "detail"),
+    [
+        ("multipart/form-data", b"--x--", "is 'multipart/form-data'; a form needs a boundary"),
+        ("multipart/form-data; boundary=", b"--x--", "a form needs a boundary"),
+        ("multipart/form-data; boundary=y", b"--x--", "its boundary is 'y'"),
+        ("multipart/form-data; boundary*=unicode_escape''%5Cud800", b"--x--", "boundary is"),
+    ],
+)
+def test_what_is_wrong_with_a_boundary_is_said(content_type: str, body: bytes, detail: str) -> None:
+    with pytest.raises(Problem, match=detail) as raised:
+        read(request_of(body, content_type))
+    assert raised.value.status == 400
+
+
+@pytest.mark.parametrize("headers", [b"X: " + b"y" * 5000 + b"\r\n", b"X: y\r\n" * 8])
+def test_more_headers_than_a_part_may_have_are_413(headers: bytes) -> None:
+    part = b'--x\r\nContent-Disposition: form-data; name="a"; filename="b"\r\n' + headers + b"\r\nbytes\r\n--x--\r\n"
+    with pytest.raises(Problem, match="a part may have 8, each of 4,224 bytes") as raised:
+        read(request_of(part, "multipart/form-data; boundary=x"), Settings())
+    assert raised.value.status == 413
 
 
 def test_several_files_keep_their_order_and_text_fields_are_passed_over() -> None:
