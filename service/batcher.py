@@ -13,6 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+TURNS_UNDER_LOAD = 8
+"""Of the loop before each full batch. In a turn libuv accepts a single connection: with only the turns that requests
+need, each new one would wait for a batch of its own behind all others, and a health check among them for seconds."""
+
 Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
@@ -50,8 +54,9 @@ class Batcher:
         self._waiting: deque[Job] = deque()
         self._waiting_images = 0
         self._busy = False
+        self._timer: asyncio.Handle | None = None
         self._start: asyncio.Handle | None = None
-        """of the next batch"""
+        """Of the next batch: when it need wait no longer, and in a turn of the loop from now."""
 
     async def submit(self, images: NDArray[np.uint8]) -> list[Answered]:
         """Answers in pieces of up to `max_batch` images, in order.
@@ -75,9 +80,10 @@ class Batcher:
             self._executor.shutdown(wait=False)
 
     def _cancel_start(self) -> None:
-        if self._start:
-            self._start.cancel()
-            self._start = None
+        for handle in (self._timer, self._start):
+            if handle:
+                handle.cancel()
+        self._timer = self._start = None
 
     def _enqueue(self, job: Job) -> None:
         self._waiting.append(job)
@@ -86,24 +92,26 @@ class Batcher:
 
     def _schedule(self) -> None:
         """Not at once: what else the loop has read by now belongs into the same batch."""
-        if self._busy or not self._waiting:
+        if self._busy or not self._waiting or self._start:
             return
-        if self._max_wait and self._waiting_images < self._max_batch:
-            self._start = self._start or self._loop.call_later(self._max_wait, self._begin)
-        elif self._max_wait or not self._start:
-            self._cancel_start()
-            self._start = self._loop.call_soon(self._begin_when_settled, self._waiting_images)
+        if self._max_wait and not self._is_full():
+            self._timer = self._timer or self._loop.call_later(self._max_wait, self._begin)
+        else:
+            self._start = self._loop.call_soon(self._begin_when_settled, self._waiting_images, 1)
 
-    def _begin_when_settled(self, before: int) -> None:
+    def _is_full(self) -> bool:
+        return self._waiting_images >= self._max_batch
+
+    def _begin_when_settled(self, before: int, turns: int) -> None:
         """Requests read together reach the queue some turns of the loop apart. A batch that left without the late ones
         would part them for good: each half would come back while the other is in the network."""
-        if before < self._waiting_images < self._max_batch:
-            self._start = self._loop.call_soon(self._begin_when_settled, self._waiting_images)
+        if turns < TURNS_UNDER_LOAD if self._is_full() else before < self._waiting_images:
+            self._start = self._loop.call_soon(self._begin_when_settled, self._waiting_images, turns + 1)
         else:
             self._begin()
 
     def _begin(self) -> None:
-        self._start = None
+        self._cancel_start()
         jobs = self._next_batch()
         if not jobs:
             return

@@ -32,18 +32,14 @@ CUDA_BATCHES = (1, 4, 16, 64, 256)
 """On CUDA every new batch size is slow once, so batches are padded to one of these, all run before ready."""
 
 
-DEFAULT_MAX_BATCH = {CPU: 32, CUDA: 64}
-"""On a CPU larger batches run no faster, and nothing else is read, accepted or refused meanwhile."""
-
-
 class Engine:
-    """`provider` is what ONNX Runtime says it runs on, not what was asked for. `max_batch` 0: as suits that."""
+    """`provider` is what ONNX Runtime says it runs on, not what was asked for."""
 
     def __init__(self, artefact: Artefact, provider: Provider, threads: int, max_batch: int) -> None:
         self.artefact = artefact
         self._session = open_session(artefact, provider, threads)
         self.provider: str = self._session.get_providers()[0]
-        self.max_batch = max_batch or DEFAULT_MAX_BATCH[self.provider]
+        self.max_batch = max_batch
         self._replay: Replay | None = None
         self.executor = ThreadPoolExecutor(1, thread_name_prefix="inference") if self.provider == CUDA else None
         """The thread to run in, where there is one: ONNX Runtime keeps CUDA graphs by thread, so the one that warms up

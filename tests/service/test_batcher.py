@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.batcher import Batcher
+from service.batcher import TURNS_UNDER_LOAD, Batcher
 
 Images = NDArray[np.uint8]
 
@@ -89,6 +89,39 @@ def test_what_comes_in_the_next_turns_of_the_loop_belongs_to_the_same_batch_as_l
             await asyncio.sleep(0)
         await asyncio.gather(*callers)
         assert network.batches == [[0, 1, 10, 11, 20], [21, 30, 31]]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("max_wait", [0, 10])
+def test_under_load_there_are_turns_of_the_loop_between_batches(max_wait: float) -> None:
+    """One that waits for its turn, as a new connection does, gets several for each batch."""
+
+    async def scenario() -> None:
+        network = Network()
+        batcher = Batcher(network, max_batch=2, max_wait=max_wait)
+        busy = asyncio.gather(*(rows(batcher, n) for n in range(20)))
+        turns = 0
+        while not busy.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert len(network.batches) == 10
+        assert turns > 10 * (TURNS_UNDER_LOAD - 1)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("max_wait", [0, 10])
+def test_images_that_come_in_every_turn_hold_up_no_full_batch(max_wait: float) -> None:
+    async def scenario() -> None:
+        network = Network()
+        batcher = Batcher(network, max_batch=2, max_wait=max_wait)
+        callers = []
+        for n in range(50):
+            callers.append(asyncio.create_task(rows(batcher, n)))
+            await asyncio.sleep(0)
+        assert len(network.batches) >= 50 / TURNS_UNDER_LOAD - 2
+        await asyncio.gather(*callers)
 
     asyncio.run(scenario())
 
