@@ -115,7 +115,7 @@ def test_memory_at_rest(container: Container) -> None:
     workers = [int(rss) / MEGABYTE for rss in container.run("python3", "-c", code).split()]
     logger.info("memory of each worker: %s MB", ", ".join(f"{rss:.0f}" for rss in workers))
     assert len(workers) == container.workers() == min(2, len(os.sched_getaffinity(0)))
-    assert max(workers) <= 330
+    assert max(workers) <= 250
 
 
 def test_it_has_no_rights(container: Container) -> None:
