@@ -32,21 +32,26 @@ class Answer(bentoml.IODescriptor):
     file: str | None = Field(description="the file name that the client gave")
 
 
-def outcome(artefact: Artefact, probabilities: NDArray[np.float32] | None, refusal: str | None) -> dict[str, Any]:
-    """probabilities: float32 [classes]; None where the image was refused before the network, for `refusal`."""
+def rounded(probabilities: NDArray[np.float32]) -> list[list[float]]:
+    """float32 [N, classes] → to six places, as all that an answer says is derived from what it shows."""
+    rows: list[list[float]] = probabilities.astype(np.float64).round(6).tolist()
+    return rows
+
+
+def outcome(artefact: Artefact, probabilities: list[float] | None, refusal: str | None) -> dict[str, Any]:
+    """probabilities: one of the `rounded`; None where the image was refused before the network, for `refusal`."""
     if probabilities is None:
         nothing = {"digit": None} if artefact.reads_digits else {"label": None}
         return {**nothing, "confidence": 0.0, "accepted": False, "reason": refusal, "probabilities": None}
-    best = int(probabilities.argmax())
-    label = artefact.labels[best]
-    confidence = float(probabilities[best])
+    confidence = max(probabilities)
+    label = artefact.labels[probabilities.index(confidence)]
     accepted = confidence >= artefact.reject_threshold
     return {
         **({"digit": int(label)} if artefact.reads_digits else {"label": label}),
-        "confidence": round(confidence, 6),
+        "confidence": confidence,
         "accepted": accepted,
         "reason": None if accepted else unsure(confidence, artefact),
-        "probabilities": dict(zip(artefact.labels, probabilities.astype(np.float64).round(6).tolist(), strict=True)),
+        "probabilities": dict(zip(artefact.labels, probabilities, strict=True)),
     }
 
 

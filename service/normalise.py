@@ -60,13 +60,18 @@ class Normalised(NamedTuple):
 
 def normalise(image: Image.Image) -> Normalised:
     """Any picture that Pillow has opened, of any mode and orientation; only its first frame is looked at."""
-    grey = to_grey(image)
+    return normalise_grey(to_grey(image), image.size)
+
+
+def normalise_grey(grey: Grey, size: tuple[int, int]) -> Normalised:
+    """`size`: width and height of the picture that `grey` was made from."""
     if is_canonical(grey):
         return Normalised(grey.astype(np.uint8))
-    if min(image.size) < LEAST_SIDE:
-        return Normalised(None, f"too small: {image.width}×{image.height} pixels; {LEAST_SIDE} a side are needed")
+    width, height = size
+    if min(size) < LEAST_SIDE:
+        return Normalised(None, f"too small: {width}×{height} pixels; {LEAST_SIDE} a side are needed")
     if min(grey.shape) < LEAST_SIDE:
-        return Normalised(None, f"too narrow: {image.width}×{image.height} pixels are a strip, and no digit is as long")
+        return Normalised(None, f"too narrow: {width}×{height} pixels are a strip, and no digit is as long")
     strength, mask = find_ink(grey)
     if reason := unreadable(strength, mask):
         return Normalised(None, reason)
@@ -77,7 +82,7 @@ def normalise(image: Image.Image) -> Normalised:
     if reason := no_single_digit(shapes, chosen):
         return Normalised(None, reason)
     shape = shapes.mask(chosen)
-    if reason := too_intricate(shape) or too_small(shape, grey, image):
+    if reason := too_intricate(shape) or too_small(shape, grey, size):
         return Normalised(None, reason)
     return Normalised(canonical(soft_ink(strength, shape)))
 
@@ -95,23 +100,29 @@ def is_canonical(grey: Grey) -> bool:
 
 def centre_of_mass(values: Grey) -> tuple[float, float]:
     """Row and column."""
-    # Two products: numpy's sums along an axis take several times as long at this size.
-    height, width = values.shape
-    (total, by_column), (by_row, _) = (moments(height) @ values @ moments(width).T).tolist()
+    # A product: numpy's sums along an axis take several times as long at this size.
+    total, by_row, by_column = (moments(*values.shape) @ values.ravel()).tolist()
     return by_row / total, by_column / total
 
 
 @functools.cache
-def moments(length: int) -> Grey:
-    """[2, length]: weights for the sum, and for the sum of positions."""
-    return np.stack([np.ones(length, np.float32), np.arange(length, dtype=np.float32)])
+def moments(height: int, width: int) -> Grey:
+    """[3, height * width]: weights for the sum, and for the sums of row and column numbers."""
+    rows, columns = np.indices((height, width), np.float32)
+    return np.stack([np.ones_like(rows), rows, columns]).reshape(3, -1)
 
 
 def bounds(mask: Mask) -> Box:
     """Of a mask that is not empty."""
     # Bytes are searched faster than numpy gets to its loop.
-    rows, columns = np.asarray(mask.any(axis=1)).tobytes(), np.asarray(mask.any(axis=0)).tobytes()
-    return Box(rows.find(1), rows.rfind(1) + 1, columns.find(1), columns.rfind(1) + 1)
+    height, width = mask.shape
+    by_row, by_column = mask.tobytes(), mask.T.tobytes()
+    return Box(
+        by_row.find(1) // width,
+        by_row.rfind(1) // width + 1,
+        by_column.find(1) // height,
+        by_column.rfind(1) // height + 1,
+    )
 
 
 def unreadable(strength: Grey, mask: Mask) -> str | None:
@@ -205,11 +216,11 @@ def is_another(box: Box, other: Box) -> bool:
     return 0.6 < other.height / box.height < 1.6 and ((beside and level) or stacked)
 
 
-def too_small(shape: Mask, grey: Grey, image: Image.Image) -> str | None:
+def too_small(shape: Mask, grey: Grey, size: tuple[int, int]) -> str | None:
     """Whether reducing a large picture has left next to nothing of the digit in it."""
     box = bounds(shape)
     side = max(box.height, box.width)
-    if side >= LEAST_REDUCED or max(image.size) <= max(grey.shape):
+    if side >= LEAST_REDUCED or max(size) <= max(grey.shape):
         return None
     share = side / max(grey.shape)
     return f"too small: the digit takes up {share:.0%} of the picture's side; crop closer to it"

@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -25,7 +27,8 @@ from service.decode import load_pixels, note_of, open_image
 from service.engine import Engine
 from service.grey import WORKING_SIDE
 from service.latency import Latency, Window, of_request, server_timing
-from service.normalise import Normalised, normalise
+from service.normalise import Normalised, normalise, normalise_grey
+from service.plain_png import read_plain_png
 from service.problem import Problem
 from service.resize import resize
 from service.settings import Settings
@@ -60,8 +63,8 @@ class Prepared(NamedTuple):
     normalise_seconds: float
 
 
-Inferred = tuple[NDArray[np.float32], Answered]
-"""One image's probabilities, and the piece of a batch that it was in."""
+Inferred = tuple[list[float], Answered]
+"""One image's probabilities, rounded, and the piece of a batch that it was in."""
 
 
 class Reader:
@@ -152,6 +155,10 @@ class Reader:
     def prepare(self, upload: Upload, artefact: Artefact) -> "Prepared | Problem | asyncio.Future[Prepared | Problem]":
         """A file that cannot be read is a Problem of its own and harms no other. Large images go to a thread."""
         start = time.perf_counter()
+        if artefact.reads_digits:
+            pixels = read_plain_png(upload.content, min(INLINE_PIXELS, self.settings.max_pixels))
+            if pixels is not None:
+                return read_grey(pixels, time.perf_counter() - start)
         try:
             image = open_image(upload.content, self.settings.max_pixels)
         except Problem as problem:
@@ -174,7 +181,7 @@ class Reader:
             places, pixels = zip(*seen, strict=True)
             images = np.stack(pixels) if len(pixels) > 1 else pixels[0][np.newaxis]
             pieces = await self.batchers[model].submit(images)
-            rows = [(row, piece) for piece in pieces for row in piece.probabilities]
+            rows = [(row, piece) for piece in pieces for row in answer.rounded(piece.probabilities)]
             for place, row in zip(places, rows, strict=True):
                 inferred[place] = row
         return inferred
@@ -224,6 +231,13 @@ def warm_up(artefact: Artefact) -> None:
     read_image(open_image(picture.getvalue(), max_pixels=256 * 256), artefact, open_seconds=0)
 
 
+def read_grey(pixels: NDArray[np.uint8], decode_seconds: float) -> Prepared | Problem:
+    """pixels: uint8 [H, W]"""
+    height, width = pixels.shape
+    size = width, height
+    return prepared(lambda: normalise_grey(pixels.astype(np.float32), size), "L", size, decode_seconds)
+
+
 def read_image(image: Image.Image, artefact: Artefact, open_seconds: float) -> Prepared | Problem:
     """Problem 422 where the content cannot be decoded, or makes no sense once it is."""
     start = time.perf_counter()
@@ -231,25 +245,33 @@ def read_image(image: Image.Image, artefact: Artefact, open_seconds: float) -> P
         load_pixels(image, at_least=2 * max(WORKING_SIDE, artefact.shape[-1]))
     except Problem as problem:
         return problem
-    decoded = time.perf_counter()
+    make = normalise if artefact.reads_digits else partial(resized, shape=artefact.shape)
+    decode_seconds = open_seconds + time.perf_counter() - start
+    done = prepared(lambda: make(image), image.mode, image.size, decode_seconds)
+    return done if isinstance(done, Problem) else done._replace(note=note_of(image))
+
+
+def resized(image: Image.Image, shape: tuple[int, ...]) -> Normalised:
+    return Normalised(resize(image, shape))
+
+
+def prepared(
+    make: Callable[[], Normalised], mode: str, size: tuple[int, int], decode_seconds: float
+) -> Prepared | Problem:
+    """`mode` and `size` are the image's, to be named where `make` fails."""
+    start = time.perf_counter()
     try:
-        made = normalise(image) if artefact.reads_digits else Normalised(resize(image, artefact.shape))
+        made = make()
     except Exception as error:  # whatever an odd image leads to is that image's own trouble
-        logger.exception("an image of mode %s and size %s could not be normalised", image.mode, image.size)
-        detail = f"the image of mode {image.mode} and {image.width}×{image.height} pixels cannot be normalised: {error}"
+        logger.exception("an image of mode %s and size %s could not be normalised", mode, size)
+        detail = f"the image of mode {mode} and {size[0]}×{size[1]} pixels cannot be normalised: {error}"
         return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
-    return Prepared(
-        pixels=made.digit,
-        reason=made.reason,
-        note=note_of(image),
-        decode_seconds=open_seconds + decoded - start,
-        normalise_seconds=time.perf_counter() - decoded,
-    )
+    return Prepared(made.digit, made.reason, None, decode_seconds, time.perf_counter() - start)
 
 
 def respond(received: Received, answers: list[dict[str, Any] | Problem]) -> Response:
-    for item in answers:
-        metrics.images(received.model, outcome_label(item)).inc()
+    for outcome, count in Counter(map(outcome_label, answers)).items():
+        metrics.images(received.model, outcome).inc(count)
     if len(answers) == 1 and isinstance(answers[0], Problem):
         return answers[0].response()
     bodies = [
