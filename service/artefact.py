@@ -50,6 +50,8 @@ class Metadata(BaseModel):
     labels: tuple[str, ...]
     input: Input
     files: dict[str, File]
+    cpu_batch: PositiveInt | None = None
+    """None in artefacts of before it was known"""
     reject_threshold: float
     test: Measured
 
@@ -76,6 +78,8 @@ class Artefact:
     shape: tuple[int, ...]
     """of an image as the network takes it: [side, side] in grey or [3, side, side]"""
     reads_digits: bool
+    cpu_batch: int | None
+    """images in one run on a CPU, beyond which it gets no faster"""
     reject_threshold: float
     test_accuracy: float
     test_images: int
@@ -111,6 +115,7 @@ def load(folder: Path, *precisions: Precision) -> Artefact:
         labels=metadata.labels,
         shape=metadata.input.shape[1:],
         reads_digits=metadata.reads_digits,
+        cpu_batch=metadata.cpu_batch,
         reject_threshold=metadata.reject_threshold,
         test_accuracy=metadata.test.accuracy,
         test_images=metadata.test.n,

@@ -33,13 +33,14 @@ CUDA_BATCHES = (1, 4, 16, 64, 256)
 
 
 class Engine:
-    """`provider` is what ONNX Runtime says it runs on, not what was asked for."""
+    """`provider` is what ONNX Runtime says it runs on, not what was asked for; `max_batch` is what pays there."""
 
     def __init__(self, artefact: Artefact, provider: Provider, threads: int, max_batch: int) -> None:
         self.artefact = artefact
         self._session = open_session(artefact, provider, threads)
         self.provider: str = self._session.get_providers()[0]
-        self.max_batch = max_batch
+        pays = artefact.cpu_batch if self.provider == CPU else None
+        self.max_batch = min(max_batch, pays or max_batch)
         self._replay: Replay | None = None
         self.executor = ThreadPoolExecutor(1, thread_name_prefix="inference") if self.provider == CUDA else None
         """The thread to run in, where there is one: ONNX Runtime keeps CUDA graphs by thread, so the one that warms up

@@ -49,6 +49,7 @@ async def models(request: Request) -> Response:
                 "test_images": engine.artefact.test_images,
                 "reject_threshold": engine.artefact.reject_threshold,
                 "provider": engine.provider,
+                "max_batch": engine.max_batch,
                 "default": name == reader().settings.default_model,
             }
             for name, engine in reader().engines.items()

@@ -18,6 +18,7 @@ from service.answer import Answer
 from service.artefact import MODEL_FILES
 from service.engine import has_int8_instructions
 from tests.harness import ROOT, Digits, assert_problem, encode, metric, png, png_header
+from training.networks import NETWORKS
 
 STAGES = ["read", "decode", "normalise", "queue", "inference", "total"]
 
@@ -281,6 +282,13 @@ def test_models_are_listed_with_hash_accuracy_and_provider(client: httpx.Client)
         assert model["test_accuracy"] > 0.99
         assert model["test_images"] == 10_000
         assert model["provider"] == "CPUExecutionProvider"
+        assert model["max_batch"] == NETWORKS[model["network"]].cpu_batch
+
+
+def test_a_network_of_large_maps_gets_small_batches(client: httpx.Client, digits: Digits) -> None:
+    files = [("image", ("x.png", png(image))) for image in digits.images[:20]]
+    answers = client.post("/classify", params={"model": "alexnet"}, files=files).json()
+    assert {answer["batch_size"] for answer in answers} <= set(range(1, 9))
 
 
 def test_stats_count_the_images_and_give_percentiles(client: httpx.Client, digits: Digits) -> None:

@@ -26,6 +26,7 @@ from training.calibration import Calibration, calibrate
 from training.errors import TrainingError
 from training.evaluate import Accuracy, load_classifier, predict
 from training.graph import ServedGraph
+from training.networks import NETWORKS
 from training.parity import ATOL, BATCHES, INT8_AGREEMENT, RTOL, Int8Parity, Parity, compare_int8, onnx_outputs, prove
 from training.quantise import quantise
 from training.recipe import Recipe
@@ -147,6 +148,7 @@ def metadata_of(run: Path, recipe: Recipe, dataset: data.Dataset, folder: Path, 
             "made_by": "digit normaliser" if data.are_digits(dataset.labels, recipe.contract) else "resize",
         },
         "files": {name: {"sha256": sha256(folder / name)} for name in files_of(measured.int8)},
+        "cpu_batch": NETWORKS[recipe.network].cpu_batch,
         "opset": onnx_ir.load(folder / "model.onnx").opset_imports[""],
         "temperature": measured.calibration.temperature,
         "reject_threshold": measured.calibration.reject_threshold,

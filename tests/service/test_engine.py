@@ -39,6 +39,14 @@ def test_an_image_is_answered_alike_alone_and_in_a_batch(artefact: Artefact, dig
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
+@pytest.mark.parametrize(("cpu_batch", "max_batch", "taken"), [(8, 64, 8), (8, 4, 4), (None, 64, 64)])
+def test_on_a_cpu_a_batch_is_no_larger_than_what_pays(
+    artefact: Artefact, cpu_batch: int | None, max_batch: int, taken: int
+) -> None:
+    artefact = dataclasses.replace(artefact, cpu_batch=cpu_batch)
+    assert Engine(artefact, "cpu", threads=1, max_batch=max_batch).max_batch == taken
+
+
 @WITHOUT_CUDA
 def test_cuda_that_cannot_be_had_is_an_error(artefact: Artefact) -> None:
     with pytest.raises(

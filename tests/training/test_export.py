@@ -62,6 +62,7 @@ def test_metadata_says_what_was_measured(run: Path, exported: Path) -> None:
     cooled = torch.from_numpy(logits) / metadata["temperature"]
     np.testing.assert_allclose(probabilities, cooled.softmax(dim=1).numpy(), atol=1e-5)
     assert metadata["parity"]["images"] == 500
+    assert metadata["cpu_batch"] == 64
     assert metadata["recipe"]["data"] == "sample"
 
 
