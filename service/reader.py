@@ -187,6 +187,7 @@ class Reader:
         return inferred
 
     def answer(self, received: Received, upload: Upload, prepared: Prepared, row: Inferred | None) -> dict[str, Any]:
+        engine = self.engines[received.model]
         probabilities, piece = row or (None, None)
         latency = Latency(
             read=received.read_seconds * 1000,
@@ -198,9 +199,9 @@ class Reader:
         )
         self.window.add(received.model, latency)
         return {
-            **answer.outcome(self.engines[received.model].artefact, probabilities, prepared.reason),
-            "model": answer.model(self.engines[received.model].artefact),
-            "provider": self.engines[received.model].provider,
+            **answer.outcome(engine.artefact, probabilities, prepared.reason),
+            "model": answer.model(engine.artefact),
+            "provider": engine.provider,
             "batch_size": piece.batch_size if piece else 0,
             "latency_ms": latency.as_json(),
             "note": prepared.note,

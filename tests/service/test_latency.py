@@ -17,7 +17,7 @@ def latency(total: float) -> Latency:
 
 def test_server_timing_names_every_stage_in_milliseconds() -> None:
     assert server_timing(latency(11).as_json()) == (
-        "read;dur=1, decode;dur=2, normalise;dur=3, queue;dur=0.5, inference;dur=4.123, total;dur=11"
+        "read;dur=1.0, decode;dur=2.0, normalise;dur=3.0, queue;dur=0.5, inference;dur=4.123, total;dur=11.0"
     )
 
 
