@@ -78,10 +78,10 @@ requirements: .venv-container/installed
 	.venv-dev/bin/pip install --quiet --editable '.[cpu,train,dev]'
 	touch $@
 
+# Of pytriton the server's program alone is used; its Python part, which is not, asks for numpy before 2.
 .venv-bench/installed: pyproject.toml
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install --quiet --editable '.[cpu,bench]'
-	# Of it the server's program alone is used; its Python part, which is not, asks for numpy before 2.
 	-.venv-bench/bin/pip install --quiet --no-deps 'nvidia-pytriton>=0.7'
 	touch $@
 

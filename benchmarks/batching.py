@@ -22,7 +22,7 @@ from benchmarks.serving import WRK_MISSING, Figures, environment, hardware, runn
 
 @dataclass(frozen=True)
 class Arguments:
-    batches: tuple[int, ...] = (1, 8, 32, 128)
+    batches: tuple[int, ...] = (1, 8, 32, 64)
     waits_ms: tuple[float, ...] = (0, 1, 5)
     connections: tuple[int, ...] = (1, 8, 32, 128)
     rounds: int = 2

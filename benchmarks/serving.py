@@ -223,6 +223,7 @@ def hardware() -> dict[str, Any]:
         "uvloop",
         "multipart",
         "pillow",
+        "kornia-rs",
         "fastapi",
         "litserve",
         "ray",

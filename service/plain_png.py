@@ -9,6 +9,8 @@ import numpy as np
 from kornia_rs.io import decode_image_png_u8
 from numpy.typing import NDArray
 
+from service.grey import WORKING_SIDE
+
 HEADER = struct.Struct(">16s2I5s4xI4s")
 """What every PNG begins with; width and height; depth, colour and methods; length and name of the second chunk."""
 
@@ -19,16 +21,19 @@ CHECKSUM = 4
 
 
 def read_plain_png(content: bytes, max_pixels: int) -> NDArray[np.uint8] | None:
-    """uint8 [H, W], the pixels that Pillow would give.
+    """uint8 [H, W], which need no reducing.
 
-    None where the file is damaged, larger, or has anything that may turn, hide or repeat a picture: any other chunk
-    than the header, one of pixels and the end.
+    None where the file is larger, damaged by its chunks' checksums, or has anything that may turn, hide or repeat a
+    picture: any other chunk than the header, one of pixels and the end. The checksum within the compressed pixels,
+    which Pillow does look at, is not.
     """
     if len(content) < HEADER.size or not content.startswith(START):
         return None
     _, width, height, kind, length, second = HEADER.unpack_from(content)
     whole = len(content) == HEADER.size + length + CHECKSUM + len(END) and content.endswith(END)
-    if kind != GREY or second != b"IDAT" or not whole or width * height > max_pixels:
+    if kind != GREY or second != b"IDAT" or not whole:
+        return None
+    if width * height > max_pixels or max(width, height) > WORKING_SIDE:
         return None
     try:
         pixels: NDArray[np.uint8] = decode_image_png_u8(content, (height, width), "mono")

@@ -226,17 +226,22 @@ def counted(engine: Engine) -> Run:
 
 
 def warm_up(artefact: Artefact) -> None:
-    """Reads one picture: Pillow's decoders and numpy's linear algebra are loaded by their first use."""
-    picture = BytesIO()
-    Image.radial_gradient("L").save(picture, "PNG")
-    read_image(open_image(picture.getvalue(), max_pixels=256 * 256), artefact, open_seconds=0)
+    """Reads a picture each way: decoders and numpy's linear algebra are loaded by their first use."""
+    large, small = BytesIO(), BytesIO()
+    gradient = Image.radial_gradient("L")
+    gradient.save(large, "PNG")
+    gradient.reduce(10).save(small, "PNG")
+    read_image(open_image(large.getvalue(), max_pixels=256 * 256), artefact, open_seconds=0)
+    pixels = read_plain_png(small.getvalue(), INLINE_PIXELS)
+    if pixels is not None:
+        read_grey(pixels, decode_seconds=0)
 
 
 def read_grey(pixels: NDArray[np.uint8], decode_seconds: float) -> Prepared | Problem:
     """pixels: uint8 [H, W]"""
     height, width = pixels.shape
     size = width, height
-    return prepared(lambda: normalise_grey(pixels.astype(np.float32), size), "L", size, decode_seconds)
+    return make_ready(lambda: normalise_grey(pixels.astype(np.float32), size), "L", size, decode_seconds)
 
 
 def read_image(image: Image.Image, artefact: Artefact, open_seconds: float) -> Prepared | Problem:
@@ -248,7 +253,7 @@ def read_image(image: Image.Image, artefact: Artefact, open_seconds: float) -> P
         return problem
     make = normalise if artefact.reads_digits else partial(resized, shape=artefact.shape)
     decode_seconds = open_seconds + time.perf_counter() - start
-    done = prepared(lambda: make(image), image.mode, image.size, decode_seconds)
+    done = make_ready(lambda: make(image), image.mode, image.size, decode_seconds)
     return done if isinstance(done, Problem) else done._replace(note=note_of(image))
 
 
@@ -256,7 +261,7 @@ def resized(image: Image.Image, shape: tuple[int, ...]) -> Normalised:
     return Normalised(resize(image, shape))
 
 
-def prepared(
+def make_ready(
     make: Callable[[], Normalised], mode: str, size: tuple[int, int], decode_seconds: float
 ) -> Prepared | Problem:
     """`mode` and `size` are the image's, to be named where `make` fails."""

@@ -1,4 +1,4 @@
-"""The floor: no framework, the service's own batcher, decoding and JSON.
+"""No framework: the service's own batcher and JSON library, and decoding by Pillow, as in the other peers.
 
 `uvicorn benchmarks.peers.plain_asgi:app`
 """

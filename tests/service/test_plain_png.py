@@ -1,23 +1,24 @@
 """The quick way to a picture gives what Pillow gives, and leaves to it whatever is not plain."""
 
+import zlib
+from contextlib import suppress
 from io import BytesIO
+from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from service.artefact import load
+from service.decode import open_image
 from service.plain_png import read_plain_png
-from tests.harness import Digits, png
+from service.reader import Prepared, read_grey, read_image
+from tests.harness import ROOT, Digits, png
 
 LIMIT = 1024
-
-
-def by_pillow(content: bytes) -> NDArray[np.uint8]:
-    return np.asarray(Image.open(BytesIO(content)))
 
 
 @given(st.integers(1, 32), st.integers(1, 32), st.integers(0, 9), st.integers(0, 2**32 - 1))
@@ -32,18 +33,48 @@ def test_the_pixels_are_those_of_pillow(width: int, height: int, level: int, see
     assert np.array_equal(plain, pixels)
 
 
-def test_a_changed_byte_is_never_read_otherwise_than_by_pillow(digits: Digits) -> None:
+def test_a_damaged_file_is_left_to_pillow(digits: Digits) -> None:
     content = png(digits.pick(3))
-    read = 0
     for place in range(len(content)):
         for change in (1, 128, 255):
-            changed = bytearray(content)
-            changed[place] ^= change
-            plain = read_plain_png(bytes(changed), LIMIT)
-            if plain is not None:
-                read += 1
-                assert np.array_equal(plain, by_pillow(bytes(changed)))
-    assert read < 10, "checksums cover all but a few bytes"
+            damaged = bytearray(content)
+            damaged[place] ^= change
+            assert read_plain_png(bytes(damaged), LIMIT) is None, f"byte {place}"
+
+
+def test_what_both_read_of_damaged_pixels_is_the_same(digits: Digits) -> None:
+    """The chunk's checksum is renewed, so that the damage gets as far as the decoder."""
+    content = png(digits.pick(3))
+    checksum = len(content) - 16
+    read = 0
+    for place, change in product(range(41, checksum), range(1, 256, 6)):
+        damaged = bytearray(content)
+        damaged[place] ^= change
+        damaged[checksum : checksum + 4] = zlib.crc32(damaged[37:checksum]).to_bytes(4, "big")
+        plain = read_plain_png(bytes(damaged), LIMIT)
+        with suppress(OSError, SyntaxError):  # Pillow also looks at the checksum within
+            by_pillow = np.asarray(Image.open(BytesIO(damaged)))
+            read += 1
+            assert plain is not None
+            assert np.array_equal(plain, by_pillow)
+    assert read > 10
+
+
+@pytest.mark.parametrize("size", [(28, 28), (32, 32), (5, 128), (129, 5), (5, 200), (1, 1), (4, 30)])
+def test_it_is_answered_as_by_the_way_through_pillow(size: tuple[int, int]) -> None:
+    """Long ones are reduced there."""
+    picture = Image.radial_gradient("L").resize(size).point(lambda level: 255 if 60 < level < 90 else 0)
+    content = png(picture)
+    artefact = load(ROOT / "exported/googlenet")
+    slow = read_image(open_image(content, LIMIT), artefact, open_seconds=0)
+    plain = read_plain_png(content, LIMIT)
+    assert (plain is None) == (max(size) > 128)
+    if plain is not None:
+        quick = read_grey(plain, decode_seconds=0)
+        assert isinstance(quick, Prepared)
+        assert isinstance(slow, Prepared)
+        assert quick.reason == slow.reason
+        assert np.array_equal(quick.pixels, slow.pixels)  # type: ignore[arg-type]  # None equals None
 
 
 @pytest.mark.parametrize("length", [0, 1, 8, 33, 40, 41, 60, 200])
