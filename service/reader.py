@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -251,14 +250,13 @@ def read_image(image: Image.Image, artefact: Artefact, open_seconds: float) -> P
         load_pixels(image, at_least=2 * max(WORKING_SIDE, artefact.shape[-1]))
     except Problem as problem:
         return problem
-    make = normalise if artefact.reads_digits else partial(resized, shape=artefact.shape)
     decode_seconds = open_seconds + time.perf_counter() - start
-    done = make_ready(lambda: make(image), image.mode, image.size, decode_seconds)
+
+    def make() -> Normalised:
+        return normalise(image) if artefact.reads_digits else Normalised(resize(image, artefact.shape))
+
+    done = make_ready(make, image.mode, image.size, decode_seconds)
     return done if isinstance(done, Problem) else done._replace(note=note_of(image))
-
-
-def resized(image: Image.Image, shape: tuple[int, ...]) -> Normalised:
-    return Normalised(resize(image, shape))
 
 
 def make_ready(

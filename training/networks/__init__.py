@@ -16,11 +16,11 @@ class Network:
     build: Callable[..., nn.Module]
     contract: InputContract
     cpu_batch: int = 64
-    """Images in one run on a CPU, at most: more take memory, and hold up what waits behind them, for no images/s."""
+    """Images in one run on a CPU, at most: more take memory, hold up what waits behind them, and bring no images/s."""
 
 
 LARGE_MAPS = 8
-"""Images of 224×224 on a CPU: AlexNet takes 0.71 ms an image in batches of 8 and 0.83 in batches of 64 (int8)."""
+"""Images of 224×224 on a CPU: AlexNet takes 0.72 ms an image in batches of 8 and 0.84 in batches of 64 (int8)."""
 
 
 NETWORKS = {
