@@ -17,13 +17,16 @@ import tyro
 from PIL import Image
 from tqdm import tqdm
 
-from service.normalise import normalise
-from training import data, train, upload_like, uploads
-from training.calibration import confidences
-from training.confidence import auroc
+from service.picture.normalise import normalise
+from training import train
+from training.artefact.calibration import confidences
+from training.data import dataset as data
+from training.data import upload_like
 from training.evaluate import predict
+from training.judge import uploads
+from training.judge.confidence import auroc
 from training.networks import NETWORKS
-from training.recipe import RECIPES, Recipe
+from training.run.recipe import RECIPES, Recipe
 
 FULL = RECIPES["googlenet"].augmentation
 WITHOUT_AFFINE = replace(FULL, degrees=0, scale=0, shear=0, shift=0)

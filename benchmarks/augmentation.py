@@ -13,8 +13,8 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
-from training import hardware
-from training.augment import ELASTIC_KNOTS, Augmentation, augment
+from training.data.augment import ELASTIC_KNOTS, Augmentation, augment
+from training.run import hardware
 
 BATCH = 256
 ROUNDS = 30

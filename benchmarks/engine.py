@@ -14,8 +14,8 @@ import onnxruntime
 import tyro
 
 from benchmarks.serving import hardware
-from service.artefact import Precision, load
-from service.engine import CUDA, Engine
+from service.model.artefact import Precision, load
+from service.model.engine import CUDA, Engine
 
 BATCHES = (1, 4, 16, 64, 256, 1024)
 

@@ -13,11 +13,12 @@ import numpy as np
 import onnxruntime
 import torch
 
-from training import data, hardware
+from training.artefact.graph import Classifier, ServedGraph, fold_batch_norm
+from training.artefact.quantise import quantise
+from training.data import dataset as data
 from training.export import write_onnx
-from training.graph import Classifier, ServedGraph, fold_batch_norm
 from training.networks import NETWORKS
-from training.quantise import quantise
+from training.run import hardware
 
 NETWORK = "alexnet-lite"
 BATCHES = (1, 32)

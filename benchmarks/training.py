@@ -18,13 +18,15 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 from tqdm import tqdm
 
-from training import data, hardware, train
-from training.augment import NONE
+from training import train
+from training.data import dataset as data
+from training.data.augment import NONE
 from training.networks import NETWORKS
 from training.networks.alexnet_lite import AlexNetLite
 from training.networks.googlenet import SmallMapConv2d
 from training.networks.googlenet_plain import GoogLeNetPlain
-from training.recipe import RECIPES, Recipe
+from training.run import hardware
+from training.run.recipe import RECIPES, Recipe
 
 BATCH = 64
 WARM_UP_BATCHES = 5

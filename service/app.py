@@ -10,14 +10,15 @@ import bentoml
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service import settings, workers
-from service.answer import Answer
-from service.boundary import Boundary
-from service.engine import load_engines
+from service import settings
 from service.errors import StartError
-from service.pages import pages
-from service.reader import Reader, warm_up
+from service.fleet import workers
+from service.model.engine import load_engines
 from service.settings import Settings
+from service.web.answer import Answer
+from service.web.boundary import Boundary
+from service.web.classify import Reader, warm_up
+from service.web.pages import pages
 
 
 def settings_or_exit() -> Settings:

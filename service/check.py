@@ -3,8 +3,8 @@
 import os
 import sys
 
-from service.engine import load_engines
 from service.errors import StartError
+from service.model.engine import load_engines
 from service.settings import Settings
 
 

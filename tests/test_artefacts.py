@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from service.artefact import load
+from service.model.artefact import load
 from tests.harness import ROOT, Digits
-from training import parity, torchscript
+from training.artefact import parity, torchscript
 
 MODELS = ["googlenet", "alexnet"]
 

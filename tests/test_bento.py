@@ -13,11 +13,11 @@ def test_the_bento_holds_only_what_serving_needs(tmp_path: Path) -> None:
     (bento,) = (path.parent for path in tmp_path.glob("bentos/numeral/*/bento.yaml"))
     source = bento / "src"
     files = {path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()}
-    expected = {path.relative_to(ROOT).as_posix() for path in (ROOT / "service").glob("*.py")}
+    expected = {path.relative_to(ROOT).as_posix() for path in (ROOT / "service").rglob("*.py")}
     for model in ("googlenet", "alexnet"):
         names = ("model.onnx", "model.int8.onnx", "metadata.json")
         expected |= {f"exported/{model}/{name}" for name in names}
-    expected |= {"service/page.html", "pyproject.toml", "README.md", "LICENSE", "bentofile.yaml"}
+    expected |= {"service/web/page.html", "pyproject.toml", "README.md", "LICENSE", "bentofile.yaml"}
     assert files == expected
     requirements = (bento / "env/python/requirements.txt").read_text()
     assert "onnxruntime" in requirements

@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image
 
 from tests.harness import Digits, png, serving
-from training import data, evaluate, export, train
+from training import evaluate, export, train
+from training.data import dataset as data
 
 
 def test_from_the_sample_to_an_answer(tmp_path: Path) -> None:

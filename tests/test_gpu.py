@@ -7,11 +7,11 @@ import onnxruntime
 import pytest
 import torch
 
-from service.artefact import load
-from service.engine import CUDA, CUDA_BATCHES, TF32_NOISE, Engine
+from service.model.artefact import load
+from service.model.engine import CUDA, CUDA_BATCHES, TF32_NOISE, Engine
 from tests.harness import ROOT, Digits
 from training import evaluate, train
-from training.hardware import has_bf16
+from training.run.hardware import has_bf16
 
 pytestmark = pytest.mark.gpu
 needs_device = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device")

@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.artefact import load
-from service.engine import Engine
-from service.normalise import normalise
+from service.model.artefact import load
+from service.model.engine import Engine
+from service.picture.normalise import normalise
 from tests.harness import ROOT
 
 FOLDER = ROOT / "tests/digits/misclassified"

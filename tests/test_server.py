@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.answer import Answer
-from service.artefact import MODEL_FILES
-from service.engine import has_int8_instructions
+from service.model.artefact import MODEL_FILES
+from service.model.engine import has_int8_instructions
+from service.web.answer import Answer
 from tests.harness import ROOT, Digits, assert_problem, encode, metric, png, png_header
 from training.networks import NETWORKS
 

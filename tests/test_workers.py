@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 
-from service.workers import SHARED_FOLDER
+from service.fleet.workers import SHARED_FOLDER
 from tests.harness import Digits, free_port, metric, png, start_server, wait_until_ready
 
 

@@ -23,9 +23,10 @@ from scipy.stats import binomtest
 from sklearn.metrics import classification_report
 from torch import Tensor, nn
 
-from training import data, hardware, plots, run_folder
+from training.artefact.graph import Classifier
+from training.data import dataset as data
 from training.errors import TrainingError
-from training.graph import Classifier
+from training.run import hardware, plots, run_folder
 
 BATCH = 500
 WORST = 40
@@ -155,7 +156,7 @@ class UploadArguments:
 
 def evaluate_uploads(arguments: UploadArguments) -> None:
     # Imported here: it needs an HTTP client and the functions above.
-    from training import uploads
+    from training.judge import uploads
 
     answers = uploads.ask(uploads.find(arguments.uploads), arguments.url, arguments.model)
     print(uploads.report(answers))

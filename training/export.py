@@ -21,15 +21,28 @@ import tyro
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from torch import Tensor
 
-from training import data, hardware, run_folder, torchscript, upload_like
-from training.calibration import Calibration, calibrate
+from training.artefact import torchscript
+from training.artefact.calibration import Calibration, calibrate
+from training.artefact.graph import ServedGraph
+from training.artefact.parity import (
+    ATOL,
+    BATCHES,
+    INT8_AGREEMENT,
+    RTOL,
+    Int8Parity,
+    Parity,
+    compare_int8,
+    onnx_outputs,
+    prove,
+)
+from training.artefact.quantise import quantise
+from training.data import dataset as data
+from training.data import upload_like
 from training.errors import TrainingError
 from training.evaluate import Accuracy, load_classifier, predict
-from training.graph import ServedGraph
 from training.networks import NETWORKS
-from training.parity import ATOL, BATCHES, INT8_AGREEMENT, RTOL, Int8Parity, Parity, compare_int8, onnx_outputs, prove
-from training.quantise import quantise
-from training.recipe import Recipe
+from training.run import hardware, run_folder
+from training.run.recipe import Recipe
 
 SCHEMA_VERSION = 1
 RANGE_IMAGES = 500

@@ -22,14 +22,16 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from training import data, hardware, optimizers, plots, run_folder, synthesis
-from training.augment import augment
-from training.crop import crop_and_flip
+from training.artefact.graph import Classifier
+from training.data import dataset as data
+from training.data import synthesis
+from training.data.augment import augment
+from training.data.crop import crop_and_flip
 from training.errors import TrainingError
 from training.evaluate import load_classifier, predict
-from training.graph import Classifier
-from training.live import POINTS_PER_EPOCH, Live
-from training.recipe import RECIPES, Recipe
+from training.run import hardware, optimizers, plots, run_folder
+from training.run.live import POINTS_PER_EPOCH, Live
+from training.run.recipe import RECIPES, Recipe
 
 LEAST_STEPS = 10
 CONFUSION = "confusion.png"

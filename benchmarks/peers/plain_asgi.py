@@ -7,7 +7,7 @@ import numpy as np
 import orjson
 
 from benchmarks.peers.common import MAX_BATCH, answer, decode, open_session, run
-from service.batcher import Batcher
+from service.model.batcher import Batcher
 
 SESSION = open_session()
 HEADERS = [(b"content-type", b"application/json")]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from service import workers
+from service.fleet import workers
 
 CORES = workers.cores()
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,11 +12,13 @@ import pytest
 import torch
 from torch import nn
 
-from service import artefact
-from training import data, export, parity, torchscript, train
+from service.model import artefact
+from training import export, train
+from training.artefact import parity, torchscript
+from training.artefact.graph import Classifier, ServedGraph
+from training.data import dataset as data
 from training.errors import TrainingError
 from training.evaluate import load_classifier
-from training.graph import Classifier, ServedGraph
 from training.networks import NETWORKS
 
 SIZES = ["--epochs", "2", "--batch-size", "200", "--ema-epochs", "0", "--device", "cpu"]

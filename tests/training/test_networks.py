@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from training.graph import Classifier, ServedGraph, fold_batch_norm
+from training.artefact.graph import Classifier, ServedGraph, fold_batch_norm
 from training.networks import NETWORKS
 from training.networks.contract import InputContract, Preprocess
 from training.networks.googlenet import SmallMapConv2d

@@ -16,8 +16,8 @@ import torch
 from tests.harness import ROOT
 from training import evaluate
 from training.errors import TrainingError
-from training.recipe import RECIPES
-from training.run_folder import check_labels, keep_weights_alone, read_log, read_recipe
+from training.run.recipe import RECIPES
+from training.run.run_folder import check_labels, keep_weights_alone, read_log, read_recipe
 from training.train import main
 
 SMALL = ["--recipe", "sample", "--epochs", "3", "--batch-size", "500", "--device", "cpu"]

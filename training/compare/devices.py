@@ -10,10 +10,11 @@ import matplotlib.pyplot as plt
 import torch
 from matplotlib.ticker import MaxNLocator
 
-from training import hardware, plots, run_folder, train
+from training import train
 from training.errors import TrainingError
-from training.recipe import RECIPES
-from training.run_folder import EpochRow
+from training.run import hardware, plots, run_folder
+from training.run.recipe import RECIPES
+from training.run.run_folder import EpochRow
 
 
 @dataclass(frozen=True)

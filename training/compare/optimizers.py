@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from training import hardware, run_folder, train
+from training import train
 from training.compare.pictures import Runs, save_animation, save_panels
 from training.errors import TrainingError
-from training.optimizers import Name
-from training.recipe import RECIPES, Recipe
-from training.run_folder import EpochRow
+from training.run import hardware, run_folder
+from training.run.optimizers import Name
+from training.run.recipe import RECIPES, Recipe
+from training.run.run_folder import EpochRow
 
 
 @dataclass(frozen=True)

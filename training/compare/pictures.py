@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.ticker import MaxNLocator
 
-from training import plots
-from training.run_folder import EpochRow
+from training.run import plots
+from training.run.run_folder import EpochRow
 
 PANELS = {
     "train_loss": "training loss",

@@ -1,0 +1,1 @@
+"""An exported folder becomes a network that answers batches."""

@@ -1,0 +1,65 @@
+"""What one image is answered with."""
+
+from typing import Any
+
+import bentoml
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
+
+from service.model.artefact import Artefact
+
+
+class Answer(bentoml.IODescriptor):
+    """The answer to one file. Several files are answered with a list, a problem in place of a file that has one.
+
+    It is the schema in /docs.json; the answers themselves are plain dicts, and a test holds the two together.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    digit: int | None = Field(default=None, description="the answer; null where there was nothing to read")
+    label: str | None = Field(default=None, description="the answer, in place of `digit`, of a model of other things")
+    confidence: float = Field(description="the probability of the answer, 0 to 1")
+    accepted: bool = Field(description="false: this is probably nothing that the model knows; `reason` says why")
+    reason: str | None = Field(description="a word and an explanation, as in 'blank: …' or 'unsure: …'")
+    probabilities: dict[str, float] | None = Field(description="by label")
+    model: dict[str, str] = Field(description="name, precision and sha256 of the model file")
+    provider: str = Field(description="the execution provider that is active")
+    batch_size: int = Field(description="images in the run of the network that this one was in; 0: in none")
+    latency_ms: dict[str, float] = Field(description="read, decode, normalise, queue, inference and total")
+    note: str | None = Field(description="such as: only the first of several frames was read")
+    file: str | None = Field(description="the file name that the client gave")
+
+
+def rounded(probabilities: NDArray[np.float32]) -> list[list[float]]:
+    """float32 [N, classes] → to six places, as all that an answer says is derived from what it shows."""
+    rows: list[list[float]] = probabilities.astype(np.float64).round(6).tolist()
+    return rows
+
+
+def outcome(artefact: Artefact, probabilities: list[float] | None, refusal: str | None) -> dict[str, Any]:
+    """probabilities: one of the `rounded`; None where the image was refused before the network, for `refusal`."""
+    if probabilities is None:
+        nothing = {"digit": None} if artefact.reads_digits else {"label": None}
+        return {**nothing, "confidence": 0.0, "accepted": False, "reason": refusal, "probabilities": None}
+    confidence = max(probabilities)
+    label = artefact.labels[probabilities.index(confidence)]
+    accepted = confidence >= artefact.reject_threshold
+    return {
+        **({"digit": int(label)} if artefact.reads_digits else {"label": label}),
+        "confidence": confidence,
+        "accepted": accepted,
+        "reason": None if accepted else unsure(confidence, artefact),
+        "probabilities": dict(zip(artefact.labels, probabilities, strict=True)),
+    }
+
+
+def unsure(confidence: float, artefact: Artefact) -> str:
+    probably = "no digit" if artefact.reads_digits else "none of its classes"
+    threshold = artefact.reject_threshold
+    return f"unsure: confidence {confidence:.3f} is under the threshold {threshold:.3f}, so this is probably {probably}"
+
+
+def model(artefact: Artefact) -> dict[str, str]:
+    return {"name": artefact.name, "precision": artefact.precision, "sha256": artefact.sha256}

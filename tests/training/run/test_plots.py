@@ -1,0 +1,36 @@
+"""Pictures say which split their figures are of."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from training.run import plots
+from training.run.recipe import RECIPES
+from training.run.run_folder import EpochRow
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures, as they were when they were written."""
+    figures: list[Figure] = []
+    monkeypatch.setattr(plt, "close", figures.append)
+    return figures
+
+
+def test_curves_name_the_split_that_they_are_of(tmp_path: Path, drawn: list[Figure]) -> None:
+    rows = [EpochRow(epoch, 1 / epoch, 1 / epoch, 0.9, 0.1, 1.0, 100.0) for epoch in (1, 2)]
+    for recipe in ("s0", "googlenet"):
+        plots.save_curves(rows, RECIPES[recipe].judged_on, tmp_path / "curves.png")
+    labels = [[text.get_text() for text in figure.axes[0].get_legend().get_texts()] for figure in drawn]
+    assert labels == [["training", "test"], ["training", "validation"]]
+    assert [figure.axes[1].get_ylabel() for figure in drawn] == ["test error, %", "validation error, %"]
+    assert [path.name for path in tmp_path.iterdir()] == ["curves.png"]
+
+
+def test_a_confusion_matrix_has_a_title(tmp_path: Path, drawn: list[Figure]) -> None:
+    labels = torch.tensor([0, 1, 1])
+    plots.save_confusion(labels, labels, ("a", "b"), "test split", tmp_path / "confusion.png")
+    assert drawn[0].axes[0].get_title() == "test split"

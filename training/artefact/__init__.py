@@ -1,0 +1,1 @@
+"""Of a trained network, what is exported: folded, in each format, compared and calibrated."""

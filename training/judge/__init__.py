@@ -1,0 +1,1 @@
+"""What a network or a running service is worth on labelled pictures."""

@@ -1,0 +1,206 @@
+"""Labelled pictures sent to a running service, and what its answers are worth."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from service.picture.grey import to_grey
+from training.data.dataset import DIGIT_LABELS, NOT_A_DIGIT
+from training.errors import TrainingError
+from training.evaluate import Accuracy
+from training.judge.confidence import auroc, expected_calibration_error
+from training.run import plots
+
+LABELS_FILE = "labels.csv"
+FILES_A_REQUEST = 64
+BYTES_A_REQUEST = 4_000_000
+WORST = 80
+
+
+@dataclass(frozen=True)
+class Labelled:
+    source: str
+    path: Path
+    label: int
+    """0 to 9, or `NOT_A_DIGIT`"""
+
+
+@dataclass(frozen=True)
+class Read:
+    """What the service answered to one picture; `digit` is None where the normaliser refused it."""
+
+    of: Labelled
+    digit: int | None
+    confidence: float
+    accepted: bool
+    reason: str | None
+
+    @property
+    def right(self) -> bool:
+        return self.digit == self.of.label
+
+
+def find(root: Path) -> list[Labelled]:
+    """`root/SOURCE/labels.csv` (filename,label; -1 is no digit), `root/SOURCE/LABEL/file`, or the same without SOURCE.
+
+    Raises TrainingError where there is nothing of the kind, or a label is none.
+    """
+    if not root.is_dir():
+        raise TrainingError(f"{root} is no folder")
+    folders = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
+    found = [labelled for folder in folders for labelled in in_folder(folder)]
+    if missing := [labelled.path for labelled in found if not labelled.path.is_file()]:
+        raise TrainingError(f"{missing[0]} is listed in {LABELS_FILE} and is not there ({len(missing)} in all)")
+    if not found:
+        raise TrainingError(
+            f"{root} holds no labelled pictures: no {LABELS_FILE} (filename,label), and no folders named 0 to 9 or -1"
+        )
+    return found
+
+
+def in_folder(folder: Path) -> list[Labelled]:
+    if (folder / LABELS_FILE).is_file():
+        with (folder / LABELS_FILE).open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        if rows and not {"filename", "label"} <= rows[0].keys():
+            raise TrainingError(f"{folder / LABELS_FILE} has the columns {', '.join(rows[0])}; needed: filename, label")
+        return [Labelled(folder.name, folder / row["filename"], label_of(row["label"], folder)) for row in rows]
+    return [
+        Labelled(folder.name, path, int(name))
+        for name in (*DIGIT_LABELS, str(NOT_A_DIGIT))
+        for path in sorted((folder / name).glob("*"))
+        if path.is_file()
+    ]
+
+
+def label_of(text: str, folder: Path) -> int:
+    if text not in (*DIGIT_LABELS, str(NOT_A_DIGIT)):
+        raise TrainingError(f"{folder / LABELS_FILE}: label {text!r} is unknown; allowed: 0 to 9, and -1 for no digit")
+    return int(text)
+
+
+def ask(pictures: Sequence[Labelled], url: str, model: str | None) -> list[Read]:
+    """Raises TrainingError where the service cannot be reached, or an answer is an error."""
+    answers: list[Read] = []
+    try:
+        with httpx.Client(base_url=url if "://" in url else f"http://{url}", timeout=120) as client:
+            for some in requests_of(pictures):
+                pairs = zip(some, answers_to(client, some, model), strict=True)
+                answers += [as_read(labelled, answer) for labelled, answer in pairs]
+    except (httpx.HTTPError, ValueError) as error:  # ValueError: the body is no JSON
+        raise TrainingError(f"{url} does not answer as a numeral service does: {error}") from error
+    return answers
+
+
+def requests_of(pictures: Sequence[Labelled]) -> Iterator[list[Labelled]]:
+    """In order, as many in each as a service takes by default."""
+    some: list[Labelled] = []
+    size = 0
+    for labelled in pictures:
+        size += labelled.path.stat().st_size
+        if some and (len(some) == FILES_A_REQUEST or size > BYTES_A_REQUEST):
+            yield some
+            some, size = [], labelled.path.stat().st_size
+        some.append(labelled)
+    if some:
+        yield some
+
+
+def answers_to(client: httpx.Client, pictures: Sequence[Labelled], model: str | None) -> list[dict[str, Any]]:
+    files = [("image", (labelled.path.name, labelled.path.read_bytes())) for labelled in pictures]
+    response = client.post("/classify", params={"model": model} if model else None, files=files)
+    body = response.json()
+    if response.is_error and len(files) > 1:
+        raise TrainingError(f"the service answered {response.status_code}: {body.get('detail', body)}")
+    answers: list[dict[str, Any]] = body if isinstance(body, list) else [body]
+    return answers
+
+
+def as_read(labelled: Labelled, answer: dict[str, Any]) -> Read:
+    if "label" in answer:
+        raise TrainingError(
+            f"model {answer['model']['name']!r} reads labels, not digits: it answered {answer['label']!r} to "
+            f"{labelled.path}; choose one that reads digits with --model"
+        )
+    if "digit" not in answer:
+        raise TrainingError(f"{labelled.path} was answered with an error: {answer.get('detail', answer)}")
+    return Read(labelled, answer["digit"], answer["confidence"], answer["accepted"], answer["reason"])
+
+
+def report(answers: Sequence[Read]) -> str:
+    """A line for each source; then digits against all that is none, where there are both."""
+    sources = list(dict.fromkeys(answer.of.source for answer in answers))
+    lines = [line_of(source, [answer for answer in answers if answer.of.source == source]) for source in sources]
+    digits = [answer for answer in answers if answer.of.label != NOT_A_DIGIT]
+    others = [answer for answer in answers if answer.of.label == NOT_A_DIGIT]
+    if digits and len(sources) > 1:
+        lines.append(line_of("all digits", digits))
+    if digits and others:
+        lines.append(f"AUROC digit against no digit: {auroc(confidences(digits), confidences(others)):.4f}")
+    return "\n".join(lines)
+
+
+def confidences(answers: Iterable[Read]) -> np.ndarray:
+    """0 where the normaliser refused."""
+    return np.array([answer.confidence for answer in answers])
+
+
+def line_of(source: str, answers: Sequence[Read]) -> str:
+    digits = [answer for answer in answers if answer.of.label != NOT_A_DIGIT]
+    others = [answer for answer in answers if answer.of.label == NOT_A_DIGIT]
+    parts = []
+    if digits:
+        accepted = [answer for answer in digits if answer.accepted]
+        right = np.array([answer.right for answer in digits])
+        read = np.array([answer.digit is not None for answer in digits])
+        parts.append(f"accuracy {Accuracy(int(right.sum()), len(digits))}")
+        parts.append(f"accepted {len(accepted) / len(digits):.2%}")
+        if accepted:
+            parts.append(f"of these right {np.mean([answer.right for answer in accepted]):.2%}")
+        if read.any():
+            parts.append(f"ECE of those read {expected_calibration_error(confidences(digits)[read], right[read]):.2%}")
+    if others:
+        parts.append(f"{len(others)} no digits, accepted {np.mean([answer.accepted for answer in others]):.2%}")
+    reasons = Counter((answer.reason or "").split(":")[0] for answer in answers if not answer.accepted)
+    if reasons:
+        parts.append("refused as " + ", ".join(f"{reason} {count}" for reason, count in reasons.most_common()))
+    return f"{source}: " + "; ".join(parts)
+
+
+def save_pictures(answers: Sequence[Read], folder: Path) -> None:
+    """`confusion.png` of the digits that were read, and `mistakes.png`, the surest first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    read = [(answer.of.label, answer.digit) for answer in answers if answer.of.label >= 0 and answer.digit is not None]
+    if read:
+        labels, digits = (torch.tensor(column) for column in zip(*read, strict=True))
+        plots.save_confusion(labels, digits, DIGIT_LABELS, "uploads", folder / "confusion.png")
+    mistakes = [answer for answer in answers if is_mistake(answer)]
+    mistakes = sorted(mistakes, key=lambda answer: -answer.confidence)[:WORST]
+    images = torch.from_numpy(np.stack([thumbnail(answer.of.path) for answer in mistakes])) if mistakes else Tensor()
+    plots.save_contact_sheet(images, [title(answer) for answer in mistakes], folder / "mistakes.png")
+
+
+def is_mistake(answer: Read) -> bool:
+    return answer.accepted if answer.of.label == NOT_A_DIGIT else not answer.right
+
+
+def title(answer: Read) -> str:
+    label = "no digit" if answer.of.label == NOT_A_DIGIT else answer.of.label
+    read = "refused" if answer.digit is None else f"{answer.digit} {answer.confidence:.2f}"
+    return f"{label}: {read}"
+
+
+def thumbnail(path: Path) -> np.ndarray:
+    """uint8 [56, 56], as the service sees it: upright, on paper where it was transparent."""
+    with Image.open(path) as image:
+        grey = to_grey(image).astype(np.uint8)
+    return np.asarray(Image.fromarray(grey).resize((56, 56), Image.Resampling.BILINEAR))

@@ -1,0 +1,148 @@
+"""Everything that decides the weights of a run, and recipes by name."""
+
+import dataclasses
+from dataclasses import dataclass, field, replace
+
+from training.data.augment import NONE, Augmentation
+from training.errors import TrainingError
+from training.networks import NETWORKS
+from training.networks.contract import InputContract
+from training.run import optimizers
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Two runs with equal recipes on one CPU give equal weights."""
+
+    network: str
+    """a network of training/networks"""
+    data: str = "mnist"
+    """mnist, fashion-mnist, cifar10, sample (5,000 MNIST images, no network needed) or folder:PATH"""
+    images: int = 0
+    """of the training split, its first so many; 0: all"""
+    validate_on_test: bool = False
+    """as many articles do: train on what is held out for validation else, and print the test split's figures after each
+    epoch; nothing may be chosen by them"""
+    epochs: int = 20
+    batch_size: int = 256
+    optimizer: optimizers.Name = "nag"
+    schedule: optimizers.Schedule = "one-cycle"
+    learning_rate: float = 0.1
+    """the peak of the schedule"""
+    weight_decay: float = 5e-4
+    decay_biases: bool = False
+    """weight decay for biases and batch norm as well"""
+    label_smoothing: float = 0.1
+    ema_epochs: float = 0.5
+    """time constant of the moving average of the weights, in epochs; 0 turns it off"""
+    written_digits: int = 0
+    """synthesised digits, written and printed, beside those of `data`"""
+    not_digits: int = 0
+    """synthesised letters, signs and noise, which the network learns to give no class"""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    """of digits, in grey"""
+    crop: int = 0
+    """pixels of black around the image, out of which a random crop of its size is taken"""
+    flip: bool = False
+    """half of the images are mirrored; wrong for digits"""
+    pixel_mean: tuple[float, ...] = ()
+    """by channel, taken from pixels of 0 to 1; none: as the network's own contract says"""
+    pixel_std: tuple[float, ...] = ()
+    start_from: str = ""
+    """the folder of a finished run of this network, whose weights this one begins with"""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.network not in NETWORKS:
+            raise TrainingError(f"network {self.network!r} is unknown; known: {', '.join(sorted(NETWORKS))}")
+        for name in ("epochs", "batch_size", "learning_rate"):
+            if getattr(self, name) <= 0:
+                raise TrainingError(f"{name} is {getattr(self, name)}; it must be above 0")
+        for name in ("images", "weight_decay", "ema_epochs", "written_digits", "not_digits", "crop"):
+            if getattr(self, name) < 0:
+                raise TrainingError(f"{name} is {getattr(self, name)}; it must be 0 or more")
+        if not 0 <= self.label_smoothing < 1:
+            raise TrainingError(f"label_smoothing is {self.label_smoothing}; it must be in [0, 1)")
+        channels = NETWORKS[self.network].contract.channels
+        for name in ("pixel_mean", "pixel_std"):
+            if len(getattr(self, name)) not in (0, channels):
+                raise TrainingError(f"{name} is {getattr(self, name)}; {self.network} takes {channels} channels")
+        if channels > 1 and self.augmentation != NONE:
+            raise TrainingError(f"augmentation is for digits in grey, and {self.network} takes {channels} channels")
+
+    @property
+    def judged_on(self) -> str:
+        """The split that the figures after each epoch are of."""
+        return "test" if self.validate_on_test else "validation"
+
+    @property
+    def contract(self) -> InputContract:
+        """The network's, with this recipe's mean and standard deviation."""
+        own = NETWORKS[self.network].contract
+        return dataclasses.replace(own, mean=self.pixel_mean or own.mean, std=self.pixel_std or own.std)
+
+
+AS_PRINTED = Recipe(
+    network="alexnet-lite",
+    validate_on_test=True,
+    epochs=10,
+    batch_size=64,
+    optimizer="sgd",
+    schedule="constant",
+    learning_rate=0.01,
+    weight_decay=0.0,
+    decay_biases=True,
+    label_smoothing=0.0,
+    ema_epochs=0,
+    augmentation=NONE,
+)
+"""What the articles of docs/sources.md have in common."""
+
+OPTIMIZERS_COMPARED = replace(
+    AS_PRINTED, network="alexnet-cifar", epochs=20, batch_size=128, optimizer="momentum", weight_decay=5e-4
+)
+
+RECIPES = {
+    "googlenet": Recipe(network="googlenet", epochs=15, written_digits=12_000, not_digits=12_000),
+    "alexnet": Recipe(
+        network="alexnet-lite",
+        epochs=10,
+        batch_size=128,
+        optimizer="adamw",
+        learning_rate=1e-3,
+        weight_decay=0.01,
+        written_digits=6_000,
+        not_digits=8_000,
+    ),
+    "sample": Recipe(
+        network="googlenet",
+        data="sample",
+        epochs=12,
+        batch_size=64,
+        learning_rate=0.03,
+        written_digits=500,
+        not_digits=500,
+    ),
+    "fashion": Recipe(
+        network="alexnet-cifar",
+        data="fashion-mnist",
+        batch_size=128,
+        learning_rate=0.05,
+        augmentation=NONE,
+        crop=2,
+        flip=True,
+    ),
+    "s0": replace(AS_PRINTED, optimizer="momentum"),
+    "s1": replace(AS_PRINTED, network="alexnet-d2l", batch_size=256),
+    "s2": replace(AS_PRINTED, network="googlenet-plain", optimizer="adam", learning_rate=1e-3),
+    "s3": replace(AS_PRINTED, network="alexnet-d2l", data="fashion-mnist", batch_size=128),
+    "s4-fashion": replace(OPTIMIZERS_COMPARED, data="fashion-mnist"),
+    "s4-cifar": replace(
+        OPTIMIZERS_COMPARED,
+        data="cifar10",
+        crop=4,
+        flip=True,
+        pixel_mean=(0.4914, 0.4822, 0.4465),
+        pixel_std=(0.2470, 0.2435, 0.2616),
+    ),
+}
