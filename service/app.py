@@ -1,40 +1,41 @@
 """The BentoML service: `bentoml serve` finds it by bentofile.yaml."""
 
 import gc
+import logging
 import subprocess
 import sys
 from pathlib import Path
 from typing import Self
 
 import bentoml
+from bentoml.exceptions import BentoMLConfigException
 from starlette.requests import Request
 from starlette.responses import Response
+from uvicorn.config import HTTP_PROTOCOLS
 
 from service import settings
 from service.errors import StartError
-from service.fleet import workers
+from service.fleet import shared_folder, supervisor, workers
+from service.model import snapshot
 from service.model.engine import load_engines
-from service.settings import Settings
 from service.web.answer import Answer
 from service.web.boundary import Boundary
-from service.web.classify import Reader, warm_up
 from service.web.pages import pages
+from service.web.worker import Worker
 
+try:
+    SETTINGS = settings.load()
+except StartError as error:
+    # BentoML makes one line and an exit code of it.
+    raise BentoMLConfigException(f"numeral cannot start: {error}") from None
 
-def settings_or_exit() -> Settings:
-    try:
-        return settings.load()
-    except StartError as error:
-        sys.exit(f"numeral cannot start: {error}")
-
-
-SETTINGS = settings_or_exit()
-
+# Seconds. BentoML's own timeout, which answers no problem+json and lets the work run on, must never be the first; but
+# each request leaves a timer of that length behind, so it must not be long either.
 TIMEOUT = (SETTINGS.read_timeout_ms + SETTINGS.deadline_ms) / 1000 + 5
-"""Seconds. BentoML's own timeout, which answers no problem+json and lets the work run on, must never be the first; but
-each request leaves a timer of that length behind, so it must not be long either."""
 
 ABOUT = "Reads handwritten digits: upload an image of one to /classify."
+
+PAGES = pages()
 
 
 class ImageUpload(bentoml.IODescriptor):
@@ -44,7 +45,7 @@ class ImageUpload(bentoml.IODescriptor):
 
     @classmethod
     async def from_http_request(cls, request: Request, serde: object) -> Self:
-        """Hands the request on as it came: BentoML's own parsing fetches URLs and answers bad images with 500."""
+        """Never called over HTTP, where `Boundary` answers; BentoML's own parsing would fetch URLs."""
         received: Self = cls.model_construct(image=request)
         return received
 
@@ -59,12 +60,9 @@ class ImageUpload(bentoml.IODescriptor):
     logging={"access": {"enabled": False}},
     tracing={"excluded_urls": ".*"},
 )
-@bentoml.asgi_app(pages, path="/")
+@bentoml.asgi_app(PAGES, path="/")
 class Numeral:
     """Reads handwritten digits."""
-
-    def __init__(self) -> None:
-        self.engines = load_engines(SETTINGS)
 
     @bentoml.on_deployment
     @staticmethod
@@ -73,18 +71,23 @@ class Numeral:
 
         In a process of its own: the supervisor that runs this would keep the memory of ONNX Runtime and CUDA.
         """
+        folder = shared_folder.make()
+        supervisor.keep_to_itself(folder)
         checked = subprocess.run([sys.executable, "-m", "service.check"], cwd=settings.ROOT, check=False)
         if checked.returncode:
             sys.exit(checked.returncode)
-        workers.share_folder()
 
     @bentoml.on_startup
-    def start(self) -> None:
+    async def start(self) -> None:
         """Ends before the port is served, so a worker that is ready is warm."""
-        for engine in self.engines.values():
+        # BentoML turns off all loggers that it does not know, and with this one the errors of the event loop.
+        logging.getLogger("asyncio").disabled = False
+        shared = shared_folder.find()
+        engines = load_engines(SETTINGS, snapshot.of(shared) if shared else None)
+        for engine in engines.values():
             engine.warm_up()
-            warm_up(engine.artefact)
-        self.reader = Reader(SETTINGS, self.engines)
+        self.worker = await Worker.start(SETTINGS, engines, bentoml.server_context.worker_index or 1)
+        PAGES.state.worker = self.worker
         # What is there now lives as long as the process: full collections need not walk it on the clock of a request.
         gc.collect()
         gc.freeze()
@@ -92,13 +95,16 @@ class Numeral:
 
     @bentoml.on_shutdown
     def stop(self) -> None:
-        self.reader.close()
+        self.worker.close()
 
     @bentoml.api(route="/classify", input_spec=ImageUpload, output_spec=Answer)
     async def classify(self, image: Request) -> Response:
         """Reads each uploaded image. `?model=NAME` chooses the model, /models lists them."""
-        return await self.reader.classify(image)
+        raise NotImplementedError("uploads are answered by service.web.boundary; this stands for them in /docs.json")
 
 
 # The counters of BentoML's own metrics grow with every path that a client makes up; ours do not.
-Numeral.add_asgi_middleware(Boundary)  # type: ignore[attr-defined]  # the decorator made it a bentoml Service
+Numeral.add_asgi_middleware(Boundary, state=PAGES.state)  # type: ignore[attr-defined]  # a bentoml Service by now
+
+# BentoML has no setting for the protocol; uvicorn looks it up here.
+HTTP_PROTOCOLS["auto"] = "service.web.protocol:Protocol"

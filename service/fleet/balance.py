@@ -6,21 +6,20 @@ that a load balancer keeps open, while the other cores idle. So a worker that ho
 """
 
 import asyncio
+from collections.abc import Callable
 
-import psutil
+from service.fleet.board import CONNECTIONS, Board
 
-from service.fleet.latency import Window
-
+# Seconds between two looks.
 INTERVAL = 0.1
-"""Seconds between two looks."""
 
 
 class Balance:
-    """Made and used in the event loop. `window`: where the workers tell each other."""
+    """Made and used in the event loop. `connections`: how many this worker holds, asked at each look."""
 
-    def __init__(self, window: Window) -> None:
-        self._window = window
-        self._process = psutil.Process()
+    def __init__(self, board: Board, connections: Callable[[], int]) -> None:
+        self._board = board
+        self._connections = connections
         self._surplus = 0
         self._look()
 
@@ -35,9 +34,8 @@ class Balance:
         self._timer.cancel()
 
     def _look(self) -> None:
-        # Whatever else a worker has open, the others have open too.
-        count = self._process.num_fds()
-        self._window.beat(count)
-        counts = self._window.connections()
-        self._surplus = int(count - sum(counts) / len(counts))
+        # Before all that could fail: the other workers take one that no longer beats for dead.
         self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._look)
+        count = self._connections()
+        self._board.beat(count)
+        self._surplus = int(count - self._board.alive()[:, CONNECTIONS].mean())

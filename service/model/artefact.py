@@ -12,6 +12,7 @@ from service.errors import StartError
 
 Precision = Literal["fp32", "int8"]
 
+METADATA = "metadata.json"
 MODEL_FILES: dict[Precision, str] = {"fp32": "model.onnx", "int8": "model.int8.onnx"}
 
 
@@ -24,8 +25,8 @@ class Input(BaseModel):
 
     dtype: Literal["uint8"]
     shape: tuple[str, PositiveInt, PositiveInt] | tuple[str, Literal[3], PositiveInt, PositiveInt]
+    # None in artefacts of before there was a choice.
     made_by: Literal["digit normaliser", "resize"] | None = None
-    """None in artefacts of before there was a choice"""
 
     @model_validator(mode="after")
     def fits(self) -> Self:
@@ -50,8 +51,8 @@ class Metadata(BaseModel):
     labels: tuple[str, ...]
     input: Input
     files: dict[str, File]
+    # None in artefacts of before it was known.
     cpu_batch: PositiveInt | None = None
-    """None in artefacts of before it was known"""
     reject_threshold: float
     test: Measured
 
@@ -70,22 +71,25 @@ class Metadata(BaseModel):
 
 @dataclass(frozen=True)
 class Artefact:
-    """`model` is the content of the ONNX file for `precision`, already checked against `sha256`."""
-
     name: str
     network: str
     labels: tuple[str, ...]
+    # Of an image as the network takes it: [side, side] in grey or [3, side, side].
     shape: tuple[int, ...]
-    """of an image as the network takes it: [side, side] in grey or [3, side, side]"""
     reads_digits: bool
+    # Images in one run on a CPU, beyond which it gets no faster.
     cpu_batch: int | None
-    """images in one run on a CPU, beyond which it gets no faster"""
     reject_threshold: float
     test_accuracy: float
     test_images: int
     precision: Precision
+    # Of the ONNX file for `precision`.
+    path: Path
     sha256: str
-    model: bytes
+
+    def read_model(self) -> bytes:
+        """The ONNX file. Raises StartError where it is not the one of `sha256`."""
+        return read_file(self.path, self.sha256)
 
 
 def load_all(models_dir: Path, precisions: Sequence[Precision]) -> dict[str, Artefact]:
@@ -102,13 +106,13 @@ def load_all(models_dir: Path, precisions: Sequence[Precision]) -> dict[str, Art
 
 
 def load(folder: Path, *precisions: Precision) -> Artefact:
-    """In the first of `precisions` that it has; fp32 if none is given."""
+    """In the first of `precisions` that it has; fp32 if none is given. All its files are checked."""
     metadata = read_metadata(folder)
     wanted = precisions or ("fp32",)
     there = (p for p in wanted if MODEL_FILES[p] in metadata.files and (folder / MODEL_FILES[p]).is_file())
     precision = next(there, wanted[0])
     file = MODEL_FILES[precision]
-    files = check_files(folder, metadata.files, file)
+    check_files(folder, metadata.files, file)
     return Artefact(
         name=folder.name,
         network=metadata.network,
@@ -120,13 +124,13 @@ def load(folder: Path, *precisions: Precision) -> Artefact:
         test_accuracy=metadata.test.accuracy,
         test_images=metadata.test.n,
         precision=precision,
+        path=folder / file,
         sha256=metadata.files[file].sha256,
-        model=files[file],
     )
 
 
 def read_metadata(folder: Path) -> Metadata:
-    path = folder / "metadata.json"
+    path = folder / METADATA
     try:
         metadata = Metadata.model_validate_json(path.read_bytes())
     except OSError as error:
@@ -137,17 +141,23 @@ def read_metadata(folder: Path) -> Metadata:
     return metadata
 
 
-def check_files(folder: Path, listed: dict[str, File], needed: str) -> dict[str, bytes]:
-    """The content of the listed files that are there (a bento leaves out TorchScript), each of the listed hash."""
+def check_files(folder: Path, listed: dict[str, File], needed: str) -> None:
+    """Raises StartError unless `needed` is there, and each listed file that is (a bento leaves out TorchScript) is of
+    the listed hash."""
     if needed not in listed:
         hint = "; NUMERAL_PRECISION may be auto or fp32" if needed == MODEL_FILES["int8"] else ""
         has = ", ".join(listed) or "none"
-        raise StartError(f"{folder / 'metadata.json'}: files lists no {needed}; it has {has}{hint}")
-    contents = {name: (folder / name).read_bytes() for name in listed if (folder / name).is_file()}
-    if needed not in contents:
+        raise StartError(f"{folder / METADATA}: files lists no {needed}; it has {has}{hint}")
+    if not (folder / needed).is_file():
         raise StartError(f"{folder} has no {needed}")
-    for name, content in contents.items():
-        actual = hashlib.sha256(content).hexdigest()
-        if actual != listed[name].sha256:
-            raise StartError(f"{folder / name} has sha256 {actual}; its metadata.json says {listed[name].sha256}")
-    return contents
+    for name, file in listed.items():
+        if (folder / name).is_file():
+            read_file(folder / name, file.sha256)
+
+
+def read_file(path: Path, sha256: str) -> bytes:
+    content = path.read_bytes()
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != sha256:
+        raise StartError(f"{path} has sha256 {actual}; its metadata.json says {sha256}")
+    return content

@@ -4,6 +4,7 @@ Nothing waits while the network is idle and nothing more arrives, and batches gr
 """
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -13,66 +14,89 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from service.fleet.metrics import Metrics
+
+logger = logging.getLogger("numeral")
+
+# Turns of the loop before each full batch. In a turn libuv accepts a single connection: with only the turns that
+# requests need, each new one would wait for a batch of its own behind all others, and a health check for seconds.
 TURNS_UNDER_LOAD = 8
-"""Of the loop before each full batch. In a turn libuv accepts a single connection: with only the turns that requests
-need, each new one would wait for a batch of its own behind all others, and a health check among them for seconds."""
 
 Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
-class Answered(NamedTuple):
-    """probabilities: float32 [N, classes]; the seconds are of the batch these images were in."""
+class InferenceError(Exception):
+    """The network failed at a batch, whosever images were in it; the log says how."""
+
+
+class Inferred(NamedTuple):
+    """probabilities: float32 [N, classes]. The moments, of `time.perf_counter`, are of all `batch_size` images."""
 
     probabilities: NDArray[np.float32]
     batch_size: int
-    queue_seconds: float
-    inference_seconds: float
+    queued: float
+    ran: float
+    ended: float
 
 
-class Job(NamedTuple):
+class Job:
     """Images that belong together, never more than one batch holds."""
 
-    images: NDArray[np.uint8]
-    future: "asyncio.Future[Answered]"
-    enqueued: float
+    __slots__ = ("enqueued", "future", "images", "waiting")
+
+    def __init__(self, images: NDArray[np.uint8], future: "asyncio.Future[Inferred]") -> None:
+        self.images = images
+        self.future = future
+        self.enqueued = time.perf_counter()
+        self.waiting = True
 
 
 class Batcher:
-    """`run` takes uint8 [N, *shape]. All but `run` happens in the event loop that this is made in.
+    """`run` of a model takes uint8 [N, *shape]. All but `run` happens in the event loop that this is made in.
 
     executor: runs the network elsewhere, so that the loop goes on reading meanwhile. Without one it runs in the loop,
     which is faster where both would share a core: a way to a thread and back takes longer than a small network.
     max_wait: seconds that an image may wait for a batch to fill, while nothing runs.
     """
 
-    def __init__(self, run: Run, max_batch: int, executor: Executor | None = None, max_wait: float = 0) -> None:
+    def __init__(
+        self,
+        model: str,
+        run: Run,
+        max_batch: int,
+        metrics: Metrics,
+        executor: Executor | None = None,
+        max_wait: float = 0,
+    ) -> None:
+        self._model = model
         self._run = run
+        self._metrics = metrics
         self._max_batch = max_batch
         self._max_wait = max_wait
         self._executor = executor
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Job] = deque()
+        # Of callers that are still there.
         self._waiting_images = 0
         self._busy = False
+        # Of the next batch: when it need wait no longer, and in a turn of the loop from now.
         self._timer: asyncio.Handle | None = None
         self._start: asyncio.Handle | None = None
-        """Of the next batch: when it need wait no longer, and in a turn of the loop from now."""
 
-    async def submit(self, images: NDArray[np.uint8]) -> list[Answered]:
-        """Answers in pieces of up to `max_batch` images, in order.
+    async def submit(self, images: NDArray[np.uint8]) -> list[Inferred]:
+        """Answers in pieces of up to `max_batch` images, in order. Raises InferenceError, or MemoryError.
 
         A caller that is cancelled while it waits takes its images out of the queue.
         """
-        now = time.perf_counter()
-        if len(images) <= self._max_batch:
-            job = Job(images, self._loop.create_future(), now)
-            self._enqueue(job)
-            return [await job.future]
         pieces = [images[start : start + self._max_batch] for start in range(0, len(images), self._max_batch)]
-        jobs = [Job(piece, self._loop.create_future(), now) for piece in pieces]
+        jobs = [Job(piece, self._loop.create_future()) for piece in pieces]
         for job in jobs:
             self._enqueue(job)
-        return list(await asyncio.gather(*(job.future for job in jobs)))
+        try:
+            return [await job.future for job in jobs]
+        finally:
+            for job in jobs:
+                self._leave(job)
 
     def close(self) -> None:
         self._cancel_start()
@@ -89,6 +113,13 @@ class Batcher:
         self._waiting.append(job)
         self._waiting_images += len(job.images)
         self._schedule()
+
+    def _leave(self, job: Job) -> None:
+        """Does nothing to one that has been answered."""
+        job.future.cancel()
+        if job.waiting:
+            job.waiting = False
+            self._waiting_images -= len(job.images)
 
     def _schedule(self) -> None:
         """Not at once: what else the loop has read by now belongs into the same batch."""
@@ -115,29 +146,30 @@ class Batcher:
         jobs = self._next_batch()
         if not jobs:
             return
-        started = time.perf_counter()
-        try:
-            images = jobs[0].images if len(jobs) == 1 else np.concatenate([job.images for job in jobs])
-            if self._executor:
-                self._run_elsewhere(self._executor, images, jobs, started)
-                return
-            answer(jobs, self._run(images), started)
-        except Exception as error:  # whatever the network raises belongs to the callers, not to this loop
-            fail(jobs, error)
-        self._schedule()
-
-    def _run_elsewhere(self, executor: Executor, images: NDArray[np.uint8], jobs: list[Job], started: float) -> None:
-        def finish(done: "Future[NDArray[np.float32]]") -> None:
-            self._busy = False
-            if error := done.exception():
-                fail(jobs, error)
-            else:
-                answer(jobs, done.result(), started)
+        self._metrics.ran_batch(self._model, sum(len(job.images) for job in jobs))
+        begin = time.perf_counter()
+        if self._executor:
+            self._busy = True
+            future = self._executor.submit(self._infer, jobs)
+            future.add_done_callback(lambda done: self._loop.call_soon_threadsafe(self._finish, jobs, begin, done))
+        else:
+            deliver(jobs, self._infer(jobs), begin)
             self._schedule()
 
-        future = executor.submit(self._run, images)
-        self._busy = True
-        future.add_done_callback(lambda done: self._loop.call_soon_threadsafe(finish, done))
+    def _infer(self, jobs: list[Job]) -> "NDArray[np.float32] | InferenceError | MemoryError":
+        """An error is a value: raised, it would keep what the frames below it hold."""
+        try:
+            return self._run(jobs[0].images if len(jobs) == 1 else np.concatenate([job.images for job in jobs]))
+        except MemoryError:
+            return MemoryError()
+        except Exception as error:  # whatever the network raises belongs to the callers, not to this loop
+            logger.exception("a batch failed")
+            return InferenceError(str(error))
+
+    def _finish(self, jobs: list[Job], begin: float, done: "Future[NDArray[np.float32] | Exception]") -> None:
+        self._busy = False
+        deliver(jobs, done.result(), begin)
+        self._schedule()
 
     def _next_batch(self) -> list[Job]:
         """The oldest jobs that fit in one batch; those whose caller is gone are dropped."""
@@ -145,24 +177,25 @@ class Batcher:
         room = self._max_batch
         while self._waiting and len(self._waiting[0].images) <= room:
             job = self._waiting.popleft()
-            self._waiting_images -= len(job.images)
-            if not job.future.done():
+            if job.waiting:
+                job.waiting = False
+                self._waiting_images -= len(job.images)
                 jobs.append(job)
                 room -= len(job.images)
         return jobs
 
 
-def answer(jobs: list[Job], probabilities: NDArray[np.float32], started: float) -> None:
-    inference_seconds = time.perf_counter() - started
+def deliver(jobs: list[Job], outcome: "NDArray[np.float32] | Exception", begin: float) -> None:
+    """outcome: probabilities, float32 [N, classes], or why there are none."""
+    end = time.perf_counter()
     first = 0
     for job in jobs:
-        rows = probabilities[first : first + len(job.images)]
+        if job.future.done():
+            pass
+        elif isinstance(outcome, Exception):
+            # One of its own: an exception that several callers raise would gather the frames of all.
+            job.future.set_exception(type(outcome)(*outcome.args))
+        else:
+            rows = outcome[first : first + len(job.images)]
+            job.future.set_result(Inferred(rows, len(outcome), job.enqueued, begin, end))
         first += len(job.images)
-        if not job.future.done():
-            job.future.set_result(Answered(rows, len(probabilities), started - job.enqueued, inference_seconds))
-
-
-def fail(jobs: list[Job], error: BaseException) -> None:
-    for job in jobs:
-        if not job.future.done():
-            job.future.set_exception(error)

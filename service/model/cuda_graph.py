@@ -4,20 +4,24 @@ ONNX Runtime captures where the session was opened for it, its arrays stay at th
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+
+from service.model.runtime import runtime
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession, IOBinding, OrtValue, RunOptions
 
 
 class Bound(NamedTuple):
     """Arrays on the device that are the input and output of one batch size."""
 
-    images: onnxruntime.OrtValue
-    probabilities: onnxruntime.OrtValue
-    binding: onnxruntime.IOBinding
-    options: onnxruntime.RunOptions
+    images: "OrtValue"
+    probabilities: "OrtValue"
+    binding: "IOBinding"
+    options: "RunOptions"
 
 
 class Replay:
@@ -25,7 +29,7 @@ class Replay:
 
     def __init__(
         self,
-        session: onnxruntime.InferenceSession,
+        session: "InferenceSession",
         sizes: Sequence[int],
         shape: tuple[int, ...],
         classes: int,
@@ -46,13 +50,13 @@ class Replay:
 
 
 def bind(
-    session: onnxruntime.InferenceSession, blank: NDArray[np.uint8], classes: int, device: str, graph: int
+    session: "InferenceSession", blank: NDArray[np.uint8], classes: int, device: str, graph: int
 ) -> Bound:
-    images = onnxruntime.OrtValue.ortvalue_from_numpy(blank, device, 0)
-    probabilities = onnxruntime.OrtValue.ortvalue_from_shape_and_type([len(blank), classes], np.float32, device, 0)
+    images = runtime().OrtValue.ortvalue_from_numpy(blank, device, 0)
+    probabilities = runtime().OrtValue.ortvalue_from_shape_and_type([len(blank), classes], np.float32, device, 0)
     binding = session.io_binding()
     binding.bind_ortvalue_input("images", images)
     binding.bind_ortvalue_output("probabilities", probabilities)
-    options = onnxruntime.RunOptions()
+    options = runtime().RunOptions()
     options.add_run_config_entry("gpu_graph_id", str(graph))
     return Bound(images, probabilities, binding, options)

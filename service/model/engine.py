@@ -1,50 +1,55 @@
 """Runs one model with ONNX Runtime, on the execution provider that was asked for and on no other."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from service.errors import StartError
 from service.fleet import workers
 from service.model.artefact import Artefact, Precision, load_all
 from service.model.cuda_graph import Replay
-from service.settings import Provider, Settings
+from service.model.runtime import CPU, CUDA, runtime
+from service.settings import ProviderChoice, Settings
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession, SessionOptions
 
 logger = logging.getLogger("numeral")
 
-CUDA = "CUDAExecutionProvider"
-CPU = "CPUExecutionProvider"
+# The default search measures every algorithm anew for each batch size.
 CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC"}
-"""The default search measures every algorithm anew for each batch size."""
 CUDA_GRAPH = {"enable_cuda_graph": "1"}
-TF32_NOISE = 5e-3
-"""Of a probability: TF32 multiplies with ten bits of mantissa, and each session may pick another kernel."""
 
+# Of a probability: TF32 multiplies with ten bits of mantissa, and each session may pick another kernel.
+TF32_NOISE = 5e-3
+
+# VNNI of x86, and the dot product of ARM, as Linux names them.
 CPU_INFO = Path("/proc/cpuinfo")
 INT8_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "asimddp"})
 
+# On CUDA every new batch size is slow once, so batches are padded to one of these, all run before ready.
 CUDA_BATCHES = (1, 4, 16, 64, 256)
-"""On CUDA every new batch size is slow once, so batches are padded to one of these, all run before ready."""
 
 
 class Engine:
     """`provider` is what ONNX Runtime says it runs on, not what was asked for; `max_batch` is what pays there."""
 
-    def __init__(self, artefact: Artefact, provider: Provider, threads: int, max_batch: int) -> None:
+    def __init__(self, artefact: Artefact, provider: ProviderChoice, threads: int, max_batch: int) -> None:
         self.artefact = artefact
         self._session = open_session(artefact, provider, threads)
         self.provider: str = self._session.get_providers()[0]
         pays = artefact.cpu_batch if self.provider == CPU else None
         self.max_batch = min(max_batch, pays or max_batch)
         self._replay: Replay | None = None
+        # The thread to run in, where there is one: ONNX Runtime keeps CUDA graphs by thread, so the one that warms up
+        # must be the one that serves.
         self.executor = ThreadPoolExecutor(1, thread_name_prefix="inference") if self.provider == CUDA else None
-        """The thread to run in, where there is one: ONNX Runtime keeps CUDA graphs by thread, so the one that warms up
-        must be the one that serves."""
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 [N, *shape], N up to `max_batch` → probabilities, float32 [N, classes]."""
@@ -69,10 +74,8 @@ class Engine:
             self._replay = capture(self.artefact, self._session, warmed)
 
     def try_run(self, size: int) -> None:
-        try:
+        with start_errors(f"model {self.artefact.name} fails at a batch of {size}"):
             classes = self.run(np.zeros((size, *self.artefact.shape), np.uint8)).shape[1]
-        except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
-            raise StartError(f"model {self.artefact.name} fails at a batch of {size}: {first_line(error)}") from error
         if classes != len(self.artefact.labels):
             raise StartError(
                 f"model {self.artefact.name} gives {classes} probabilities, "
@@ -80,12 +83,16 @@ class Engine:
             )
 
 
-def load_engines(settings: Settings) -> dict[str, Engine]:
-    """By model name. Raises StartError where a model or the execution provider cannot be had."""
-    artefacts = load_all(settings.models_dir, precisions(settings))
+def load_engines(settings: Settings, models_dir: Path | None = None) -> dict[str, Engine]:
+    """By model name, from the settings' folder of models if no other is given.
+
+    Raises StartError where a model or the execution provider cannot be had.
+    """
+    folder = models_dir or settings.models_dir
+    artefacts = load_all(folder, precisions(settings))
     if settings.default_model not in artefacts:
         raise StartError(
-            f"NUMERAL_DEFAULT_MODEL is {settings.default_model!r}; allowed, as {settings.models_dir} holds them: "
+            f"NUMERAL_DEFAULT_MODEL is {settings.default_model!r}; allowed, as {folder} holds them: "
             f"{', '.join(artefacts)}"
         )
     return {
@@ -98,7 +105,7 @@ def precisions(settings: Settings) -> tuple[Precision, ...]:
     """In the order of preference: int8 first where it may be chosen, runs on the CPU, and that is made for it."""
     if settings.precision != "auto":
         return (settings.precision,)
-    cuda = settings.provider == "cuda" or CUDA in onnxruntime.get_available_providers()
+    cuda = settings.provider == "cuda" or CUDA in runtime().get_available_providers()
     on_cpu = settings.provider == "cpu" or not cuda
     return ("int8", "fp32") if on_cpu and has_int8_instructions() else ("fp32",)
 
@@ -112,23 +119,24 @@ def has_int8_instructions() -> bool:
     return not INT8_FLAGS.isdisjoint(words)
 
 
-def run_once(session: onnxruntime.InferenceSession, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def run_once(session: "InferenceSession", images: NDArray[np.uint8]) -> NDArray[np.float32]:
     probabilities: NDArray[np.float32] = session.run(["probabilities"], {"images": images})[0]
     return probabilities
 
 
-def capture(artefact: Artefact, plain: onnxruntime.InferenceSession, sizes: Sequence[int]) -> Replay | None:
+def capture(artefact: Artefact, plain: "InferenceSession", sizes: Sequence[int]) -> Replay | None:
     """None, which the log says, where graphs do not hold for the model: an operator of it is not on the device, say."""
     rng = np.random.default_rng(0)
     try:
-        session = create_session(artefact, onnxruntime.SessionOptions(), [(CUDA, CUDA_OPTIONS | CUDA_GRAPH), CPU])
-        replay = Replay(session, sizes, artefact.shape, len(artefact.labels))
-        for size in (*sizes, *sizes):  # the first run of a size captures, the second replays
-            images = rng.integers(0, 256, (size, *artefact.shape), np.uint8)
-            if not np.allclose(replay.run(images), run_once(plain, images), atol=TF32_NOISE):
-                raise StartError(f"a batch of {size} is answered otherwise than without")
-    except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
-        logger.info("model %s runs without CUDA graphs: %s", artefact.name, first_line(error))
+        session = create_session(artefact, runtime().SessionOptions(), [(CUDA, CUDA_OPTIONS | CUDA_GRAPH), CPU])
+        with start_errors(f"model {artefact.name} cannot be captured"):
+            replay = Replay(session, sizes, artefact.shape, len(artefact.labels))
+            for size in (*sizes, *sizes):  # the first run of a size captures, the second replays
+                images = rng.integers(0, 256, (size, *artefact.shape), np.uint8)
+                if not np.allclose(replay.run(images), run_once(plain, images), atol=TF32_NOISE):
+                    raise StartError(f"a batch of {size} is answered otherwise than without")
+    except StartError as error:
+        logger.info("model %s runs without CUDA graphs: %s", artefact.name, error)
         return None
     return replay
 
@@ -140,7 +148,7 @@ def pad(images: NDArray[np.uint8], max_batch: int) -> NDArray[np.uint8]:
     return np.concatenate([images, np.zeros((size - len(images), *images.shape[1:]), np.uint8)])
 
 
-def open_session(artefact: Artefact, provider: Provider, threads: int) -> onnxruntime.InferenceSession:
+def open_session(artefact: Artefact, provider: ProviderChoice, threads: int) -> "InferenceSession":
     """Raises StartError where `cuda` is asked for and cannot be had."""
     if artefact.precision == "int8" and provider == "cuda":
         raise StartError("NUMERAL_PRECISION is 'int8' and NUMERAL_PROVIDER 'cuda'; int8 runs on the CPU: auto or cpu")
@@ -154,19 +162,19 @@ def open_session(artefact: Artefact, provider: Provider, threads: int) -> onnxru
     return cpu_session(artefact, threads)
 
 
-def cuda_session(artefact: Artefact) -> onnxruntime.InferenceSession:
-    if CUDA not in onnxruntime.get_available_providers():
+def cuda_session(artefact: Artefact) -> "InferenceSession":
+    if CUDA not in runtime().get_available_providers():
         raise StartError("this onnxruntime has no CUDA provider (the extra 'gpu' installs one that has)")
-    onnxruntime.preload_dlls()
+    runtime().preload_dlls()
     # Where the driver or a library is missing ONNX Runtime logs it and carries on without CUDA.
-    session = create_session(artefact, onnxruntime.SessionOptions(), [(CUDA, CUDA_OPTIONS), CPU])
+    session = create_session(artefact, runtime().SessionOptions(), [(CUDA, CUDA_OPTIONS), CPU])
     if session.get_providers()[0] != CUDA:
         raise StartError("CUDA could not be started (ONNX Runtime says why in the log)")
     return session
 
 
-def cpu_session(artefact: Artefact, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
+def cpu_session(artefact: Artefact, threads: int) -> "InferenceSession":
+    options = runtime().SessionOptions()
     options.intra_op_num_threads = threads
     # Spinning threads would fight the HTTP process for the cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -174,12 +182,23 @@ def cpu_session(artefact: Artefact, threads: int) -> onnxruntime.InferenceSessio
 
 
 def create_session(
-    artefact: Artefact, options: onnxruntime.SessionOptions, providers: list[str | tuple[str, dict[str, str]]]
-) -> onnxruntime.InferenceSession:
+    artefact: Artefact, options: "SessionOptions", providers: list[str | tuple[str, dict[str, str]]]
+) -> "InferenceSession":
+    model = artefact.read_model()
+    with start_errors(f"model {artefact.name} cannot be loaded by ONNX Runtime"):
+        session: InferenceSession = runtime().InferenceSession(model, options, providers=providers)
+    return session
+
+
+@contextmanager
+def start_errors(what: str) -> Iterator[None]:
+    """Raises StartError, with `what` before the reason, in place of what ONNX Runtime raises."""
     try:
-        return onnxruntime.InferenceSession(artefact.model, options, providers=providers)
-    except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
-        raise StartError(f"model {artefact.name} cannot be loaded by ONNX Runtime: {first_line(error)}") from error
+        yield
+    except StartError:
+        raise
+    except Exception as error:  # its exceptions share no base class of their own
+        raise StartError(f"{what}: {first_line(error)}") from error
 
 
 def first_line(error: Exception) -> str:

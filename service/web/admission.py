@@ -1,7 +1,8 @@
-"""Bounds on work taken in: requests that are read, and images that are decoded, waiting or in a network."""
+"""Bounds on what a worker takes in: bytes of uploads that it holds, images that are decoded, waiting or in a network."""
 
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Self
 
 from service.web.problem import Problem
 
@@ -9,7 +10,7 @@ RETRY_AFTER_SECONDS = 1
 
 
 class Admission:
-    """Used from the event loop alone. `tell` is called with each new number of what is in work."""
+    """Used from the event loop alone. `tell` is called with each new amount of what is in work."""
 
     def __init__(self, limit: int, what: str, tell: Callable[[int], None] | None = None) -> None:
         self.limit = limit
@@ -17,34 +18,39 @@ class Admission:
         self.tell = tell
         self.admitted = 0
 
-    def admit(self, count: int) -> "Admitted":
-        """All of `count` or none. Raises Problem 429 where they do not fit."""
-        if self.admitted + count > self.limit:
-            raise Problem(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                f"{self.admitted} {self.what} are in work and {count} more would pass the limit of {self.limit}; "
-                f"try again in {RETRY_AFTER_SECONDS} s",
-                {"Retry-After": str(RETRY_AFTER_SECONDS)},
-            )
-        return Admitted(self, count)
+    def hold(self) -> "Held":
+        return Held(self)
 
-    def change(self, count: int) -> None:
-        self.admitted += count
+    def change(self, amount: int) -> None:
+        self.admitted += amount
         if self.tell:
             self.tell(self.admitted)
 
 
-class Admitted:
-    """What is in work within `with`."""
+class Held:
+    """What one request has been admitted, until the end of `with`."""
 
-    __slots__ = ("_admission", "_count")
+    __slots__ = ("_admission", "_amount")
 
-    def __init__(self, admission: Admission, count: int) -> None:
+    def __init__(self, admission: Admission) -> None:
         self._admission = admission
-        self._count = count
+        self._amount = 0
 
-    def __enter__(self) -> None:
-        self._admission.change(self._count)
+    def add(self, amount: int) -> None:
+        """All of it or nothing. Raises Problem 429 where it does not fit."""
+        admission = self._admission
+        if admission.admitted + amount > admission.limit:
+            raise Problem(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"{admission.admitted:,} {admission.what} are in work and {amount:,} more would pass the limit of "
+                f"{admission.limit:,}; try again in {RETRY_AFTER_SECONDS} s",
+                {"Retry-After": str(RETRY_AFTER_SECONDS)},
+            )
+        self._amount += amount
+        admission.change(amount)
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, *_: object) -> None:
-        self._admission.change(-self._count)
+        self._admission.change(-self._amount)

@@ -38,11 +38,14 @@ def rounded(probabilities: NDArray[np.float32]) -> list[list[float]]:
     return rows
 
 
-def outcome(artefact: Artefact, probabilities: list[float] | None, refusal: str | None) -> dict[str, Any]:
-    """probabilities: one of the `rounded`; None where the image was refused before the network, for `refusal`."""
-    if probabilities is None:
-        nothing = {"digit": None} if artefact.reads_digits else {"label": None}
-        return {**nothing, "confidence": 0.0, "accepted": False, "reason": refusal, "probabilities": None}
+def refused(artefact: Artefact, reason: str) -> dict[str, Any]:
+    """The part of an answer that says what was read, where the image was refused before the network."""
+    nothing = {"digit": None} if artefact.reads_digits else {"label": None}
+    return {**nothing, "confidence": 0.0, "accepted": False, "reason": reason, "probabilities": None}
+
+
+def classified(artefact: Artefact, probabilities: list[float]) -> dict[str, Any]:
+    """The same of one that the network saw. probabilities: one of the `rounded`."""
     confidence = max(probabilities)
     label = artefact.labels[probabilities.index(confidence)]
     accepted = confidence >= artefact.reject_threshold
@@ -61,5 +64,5 @@ def unsure(confidence: float, artefact: Artefact) -> str:
     return f"unsure: confidence {confidence:.3f} is under the threshold {threshold:.3f}, so this is probably {probably}"
 
 
-def model(artefact: Artefact) -> dict[str, str]:
+def described(artefact: Artefact) -> dict[str, str]:
     return {"name": artefact.name, "precision": artefact.precision, "sha256": artefact.sha256}

@@ -1,53 +1,67 @@
-"""The outermost layer of ours: counts each request, makes every error a problem, and answers uploads.
+"""The outermost layer of ours: answers uploads, makes every error a problem, and counts each request.
 
 BentoML and Starlette answer some errors themselves, as plain text or as a list of one object. Their way to an API
 (a schema built for each answer, signatures inspected for each call) takes longer than a small network, so uploads
-do not take it. Those of a browser do: they name their origin, and BentoML can be set to allow others (CORS).
+do not take it.
 """
 
+import logging
 import time
 from http import HTTPStatus
 
-import orjson
+from starlette.datastructures import State
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.fleet import metrics
-from service.web.pages import reader
+from service.fleet.metrics import PATHS
+from service.model.batcher import InferenceError
+from service.web import problem
+from service.web.classify import Classifier
 from service.web.problem import MEDIA_TYPE, Problem
+from service.web.worker import Worker
 
-PATHS = frozenset(
-    {"/", "/classify", "/models", "/stats", "/metrics", "/livez", "/healthz", "/readyz", "/docs.json", "/schema.json"}
-)
-"""Any other path is counted as `other`: labels that a client can choose would grow without end."""
+logger = logging.getLogger("numeral")
 
 
 class Boundary:
-    """An ASGI middleware."""
+    """An ASGI middleware. `state.worker` is there from the worker's start on, before the first request."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, state: State) -> None:
         self.app = app
+        self.state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        if scope["path"] == "/classify" and scope["method"] == "POST" and not names_origin(scope):
-            response = await reader().classify(Request(scope, receive))
+        worker: Worker = self.state.worker
+        if scope["path"] == "/classify" and scope["method"] == "POST":
+            response = await answer_to(Request(scope, receive), worker.classifier)
+            if worker.balance.wants_to_close():
+                response.headers["Connection"] = "close"
             await response(scope, receive, send)
             status = response.status_code
         else:
             sender = ProblemSender(scope, send)
             await self.app(scope, receive, sender)
             status = sender.status
-        path = scope["path"] if scope["path"] in PATHS else "other"
-        metrics.requests(path, status).inc()
-        metrics.request_seconds(path).observe(time.perf_counter() - started)
+        worker.metrics.answered(scope["path"], status, time.perf_counter() - started)
 
 
-def names_origin(scope: Scope) -> bool:
-    return any(name == b"origin" for name, _ in scope["headers"])
+async def answer_to(request: Request, classifier: Classifier) -> Response:
+    try:
+        return await classifier.classify(request)
+    except Problem as error:
+        return error.response()
+    except InferenceError:
+        return problem.failed().response()
+    except MemoryError:
+        return problem.out_of_memory().response()
+    except Exception:  # an answer is owed, whatever went wrong
+        logger.exception("a request failed")
+        return problem.failed().response()
 
 
 class ProblemSender:
@@ -62,8 +76,8 @@ class ProblemSender:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            content_type = dict(message["headers"]).get(b"content-type", b"").decode()
-            if self.status >= 400 and not content_type.startswith(MEDIA_TYPE):
+            content_type = dict(message["headers"]).get(b"content-type", b"").decode("latin-1")
+            if self.status >= HTTPStatus.BAD_REQUEST and not content_type.startswith(MEDIA_TYPE):
                 self.replaced = True
                 await self.send_problem(message)
                 return
@@ -71,7 +85,7 @@ class ProblemSender:
             await self.send(message)
 
     async def send_problem(self, start: Message) -> None:
-        body = orjson.dumps(Problem(HTTPStatus(self.status), detail(self.status, self.scope)).body())
+        body = Problem(HTTPStatus(self.status), detail(self.status, self.scope)).content()
         kept = [(name, value) for name, value in start["headers"] if name not in (b"content-type", b"content-length")]
         own = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
         await self.send({**start, "headers": [*kept, *own]})
@@ -81,8 +95,8 @@ class ProblemSender:
 def detail(status: int, scope: Scope) -> str:
     match status:
         case HTTPStatus.NOT_FOUND:
-            return f"there is nothing at {scope['path']}; there is: {', '.join(sorted(PATHS))}"
+            return f"there is nothing at {scope['path'][:80]!r}; there is: {', '.join(sorted(PATHS))}"
         case HTTPStatus.METHOD_NOT_ALLOWED:
             return f"{scope['method']} is not allowed at {scope['path']}; the Allow header says what is"
         case _:
-            return "the service failed at this request; its log says more"
+            return problem.failed().detail

@@ -1,120 +1,125 @@
-"""The way of a request: files out of it, pixels out of them, these through a network, one answer for each."""
+"""The way of an upload: files out of a request, pixels out of these, through a network, an answer for each."""
 
 import asyncio
-import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from io import BytesIO
 from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
-from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.fleet import metrics, workers
-from service.fleet.balance import Balance
-from service.fleet.latency import Latency, Window, of_request, server_timing
+from service.fleet.board import Board
+from service.fleet.latency import Times, of_request
+from service.fleet.metrics import Metrics
+from service.fleet.preparers import Preparers
+from service.fleet.window import Window
 from service.model.artefact import Artefact
-from service.model.batcher import Answered, Batcher, Run
+from service.model.batcher import Batcher
 from service.model.engine import Engine
-from service.picture.decode import load_pixels, note_of, open_image
-from service.picture.grey import WORKING_SIDE
-from service.picture.normalise import Normalised, normalise, normalise_grey
-from service.picture.plain_png import read_plain_png
-from service.picture.resize import resize
+from service.picture.prepare import Prepared, Wanted, is_quick, prepare
 from service.settings import Settings
-from service.web import answer
+from service.web import answer, problem
 from service.web.admission import Admission
 from service.web.problem import Problem
 from service.web.time_limit import TimeLimit
-from service.web.upload import Upload, read_uploads
+from service.web.upload import GRACE_SECONDS, Upload, read_uploads
 
-logger = logging.getLogger("numeral")
-
+# Files of one request that are prepared in the loop before others get their turn.
 UPLOADS_IN_TURN = 8
-"""Of one request, before others get their turn."""
 
-INLINE_PIXELS = 32 * 32
-"""Images up to this take about as long to prepare as a way to a thread and back; larger ones would hold up others."""
+# Bytes of the part of an address behind the question mark.
+QUERY_BYTES = 1024
 
 
 class Received(NamedTuple):
-    """A request that has arrived whole. `started` is of `time.perf_counter`."""
+    """A request that has arrived whole. The moments are of `time.perf_counter`."""
 
     model: str
     uploads: list[Upload]
-    started: float
-    read_seconds: float
+    began: float
+    arrived: float
 
 
-class Prepared(NamedTuple):
-    """An image ready for the network, or the reason why it does not get there."""
+class Ready(NamedTuple):
+    """A file that was prepared, from when it was handed over until it was back."""
 
-    pixels: NDArray[np.uint8] | None
-    reason: str | None
-    note: str | None
-    decode_seconds: float
-    normalise_seconds: float
+    prepared: Prepared
+    handed: float
+    back: float
 
 
-Inferred = tuple[list[float], Answered]
-"""One image's probabilities, rounded, and the piece of a batch that it was in."""
+class Seen(NamedTuple):
+    """What the network made of one image, and the moments of its batch."""
+
+    probabilities: list[float]
+    batch_size: int
+    queued: float
+    ran: float
+    ended: float
 
 
-class Reader:
+class Item(NamedTuple):
+    """What one file is answered with: an answer or, of another `status`, a problem, which has no `times`."""
+
+    status: HTTPStatus
+    body: dict[str, Any]
+    outcome: str
+    times: Times | None
+
+
+class Classifier:
     """One for each worker process; made and used in its event loop."""
 
-    def __init__(self, settings: Settings, engines: Mapping[str, Engine]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        engines: Mapping[str, Engine],
+        preparers: Preparers,
+        board: Board,
+        window: Window,
+        metrics: Metrics,
+    ) -> None:
         self.settings = settings
         self.engines = engines
-        self.batchers = {name: batcher(engine, settings) for name, engine in engines.items()}
-        self.requests = Admission(settings.max_requests, "requests")
-        self.read_limit = TimeLimit(settings.read_timeout_ms / 1000)
+        self.preparers = preparers
+        self.window = window
+        self.metrics = metrics
+        # A GPU works while the loop goes on reading; a network on the CPU takes the loop's own core in any case.
+        self.batchers = {
+            name: Batcher(name, engine.run, engine.max_batch, metrics, engine.executor, settings.max_wait_ms / 1000)
+            for name, engine in engines.items()
+        }
+        self.uploads = Admission(settings.max_upload_bytes, "bytes of uploads")
+        self.images = Admission(settings.queue_size, "images", board.set_in_work)
+        self.begin = TimeLimit(min(GRACE_SECONDS, settings.read_timeout_ms / 1000))
         self.deadline = TimeLimit(settings.deadline_ms / 1000)
-        # No more at once than there are cores: each large picture takes memory while it is decoded.
-        self.preparers = ThreadPoolExecutor(workers.share_of_cores(settings), thread_name_prefix="prepare")
-        folder = workers.shared_folder()
-        self.window = Window(sorted(engines), folder, workers.index())
-        self.images = Admission(settings.queue_size, "images", self.window.set_in_work)
-        self.balance = Balance(self.window) if folder else None
 
     def close(self) -> None:
         for batcher in self.batchers.values():
             batcher.close()
-        self.preparers.shutdown(wait=False)
-        self.read_limit.close()
+        self.begin.close()
         self.deadline.close()
-        if self.balance:
-            self.balance.close()
 
     async def classify(self, request: Request) -> Response:
-        """An object for one file, a list for several, a problem where the request as a whole fails."""
-        started = time.perf_counter()
-        try:
-            with self.requests.admit(1):
-                model = self.model_name(request)
-                uploads = await read_uploads(request, self.settings, self.read_limit)
-                received = Received(model, uploads, started, time.perf_counter() - started)
-                response = respond(received, await self.answers(received))
-                if self.balance and self.balance.wants_to_close():
-                    response.headers["Connection"] = "close"
-                return response
-        except Problem as problem:
-            return problem.response()
-        except Exception:  # an answer is owed, whatever went wrong
-            logger.exception("a request failed")
-            detail = "the service failed at this request; its log says more"
-            return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail).response()
+        """An object for one file, a list for several. Raises Problem where the request as a whole fails."""
+        began = time.perf_counter()
+        model = self.model_name(request)
+        with self.uploads.hold() as held:
+            uploads = await read_uploads(request, self.settings, held, self.begin)
+            received = Received(model, uploads, began, time.perf_counter())
+            return self.respond(model, await self.items(received))
 
     def model_name(self, request: Request) -> str:
-        if not request.scope["query_string"]:
+        query = request.scope["query_string"]
+        if not query:
             return self.settings.default_model
+        if len(query) > QUERY_BYTES:
+            detail = f"the query has {len(query):,} characters; the limit is {QUERY_BYTES:,}"
+            raise Problem(HTTPStatus.REQUEST_URI_TOO_LONG, detail)
         if unknown := set(request.query_params) - {"model"}:
             detail = f"parameter {min(unknown)[:40]!r} is unknown; allowed: model"
             raise Problem(HTTPStatus.BAD_REQUEST, detail)
@@ -124,172 +129,115 @@ class Reader:
             raise Problem(HTTPStatus.BAD_REQUEST, f"model {name[:40]!r} is unknown; allowed: {allowed}")
         return name
 
-    async def answers(self, received: Received) -> list[dict[str, Any] | Problem]:
+    async def items(self, received: Received) -> list[Item]:
         """One for each upload. Raises Problem: 429 no room, 504 past the deadline, each for the request as a whole."""
-        with self.images.admit(len(received.uploads)):
+        artefact = self.engines[received.model].artefact
+        with self.images.hold() as held:
+            held.add(len(received.uploads))
             try:
                 with self.deadline.start():
-                    prepared = await self.prepare_all(received)
-                    inferred = await self.infer(received.model, prepared)
+                    ready = await self.prepare(received.uploads, artefact)
+                    seen = await self.infer(received.model, ready)
             except TimeoutError as error:
                 detail = f"no answer within the deadline of {self.settings.deadline_ms} ms"
                 raise Problem(HTTPStatus.GATEWAY_TIMEOUT, detail) from error
         return [
-            item if isinstance(item, Problem) else self.answer(received, upload, item, row)
-            for upload, item, row in zip(received.uploads, prepared, inferred, strict=True)
+            self.item(received, upload, one, network)
+            for upload, one, network in zip(received.uploads, ready, seen, strict=True)
         ]
 
-    async def prepare_all(self, received: Received) -> list[Prepared | Problem]:
-        artefact = self.engines[received.model].artefact
-        prepared: list[Prepared | Problem] = []
-        for start in range(0, len(received.uploads), UPLOADS_IN_TURN):
-            if start:  # between the many small files of one request, other requests get their turn
+    async def prepare(self, uploads: Sequence[Upload], artefact: Artefact) -> list[Ready]:
+        """In their order. What is quick is prepared here, what is not side by side in processes of its own."""
+        wanted = Wanted(artefact.reads_digits, artefact.shape, self.settings.max_pixels)
+        quick = [is_quick(upload.content) for upload in uploads]
+        slow = [upload for upload, here in zip(uploads, quick, strict=True) if not here]
+        elsewhere = iter(await self.prepare_elsewhere(slow, wanted) if slow else ())
+        ready = []
+        for number, (upload, here) in enumerate(zip(uploads, quick, strict=True), start=1):
+            ready.append(prepare_here(upload, wanted) if here else next(elsewhere))
+            if not number % UPLOADS_IN_TURN:
                 await asyncio.sleep(0)
-            turn = [self.prepare(upload, artefact) for upload in received.uploads[start : start + UPLOADS_IN_TURN]]
-            elsewhere = [item for item in turn if isinstance(item, asyncio.Future)]
-            if elsewhere:
-                await asyncio.gather(*elsewhere)
-            prepared += [item.result() if isinstance(item, asyncio.Future) else item for item in turn]
-        return prepared
+        return ready
 
-    def prepare(self, upload: Upload, artefact: Artefact) -> "Prepared | Problem | asyncio.Future[Prepared | Problem]":
-        """A file that cannot be read is a Problem of its own and harms no other. Large images go to a thread."""
-        start = time.perf_counter()
-        if artefact.reads_digits:
-            pixels = read_plain_png(upload.content, min(INLINE_PIXELS, self.settings.max_pixels))
-            if pixels is not None:
-                return read_grey(pixels, time.perf_counter() - start)
-        try:
-            image = open_image(upload.content, self.settings.max_pixels)
-        except Problem as problem:
-            return problem
-        open_seconds = time.perf_counter() - start
-        if image.width * image.height > INLINE_PIXELS:
-            loop = asyncio.get_running_loop()
-            return loop.run_in_executor(self.preparers, read_image, image, artefact, open_seconds)
-        return read_image(image, artefact, open_seconds)
+    async def prepare_elsewhere(self, uploads: Sequence[Upload], wanted: Wanted) -> list[Ready]:
+        async def one(upload: Upload) -> Ready:
+            handed = time.perf_counter()
+            return Ready(await self.preparers.prepare(upload.content, wanted), handed, time.perf_counter())
 
-    async def infer(self, model: str, prepared: Sequence[Prepared | Problem]) -> list[Inferred | None]:
-        """In the order of `prepared`, None for what the network need not see."""
-        seen = [
-            (place, item.pixels)
-            for place, item in enumerate(prepared)
-            if isinstance(item, Prepared) and item.pixels is not None
-        ]
-        inferred: list[Inferred | None] = [None] * len(prepared)
-        if seen:
-            places, pixels = zip(*seen, strict=True)
-            images = np.stack(pixels) if len(pixels) > 1 else pixels[0][np.newaxis]
-            pieces = await self.batchers[model].submit(images)
-            rows = [(row, piece) for piece in pieces for row in answer.rounded(piece.probabilities)]
-            for place, row in zip(places, rows, strict=True):
-                inferred[place] = row
-        return inferred
+        return list(await asyncio.gather(*map(one, uploads)))
 
-    def answer(self, received: Received, upload: Upload, prepared: Prepared, row: Inferred | None) -> dict[str, Any]:
-        engine = self.engines[received.model]
-        probabilities, piece = row or (None, None)
-        latency = Latency(
-            read=received.read_seconds * 1000,
-            decode=prepared.decode_seconds * 1000,
-            normalise=prepared.normalise_seconds * 1000,
-            queue=piece.queue_seconds * 1000 if piece else 0.0,
-            inference=piece.inference_seconds * 1000 if piece else 0.0,
-            total=(time.perf_counter() - received.started) * 1000,
+    async def infer(self, model: str, ready: Sequence[Ready]) -> list[Seen | None]:
+        """In the order of `ready`, None for what the network need not see."""
+        pixels = [one.prepared.pixels for one in ready if one.prepared.pixels is not None]
+        if not pixels:
+            return [None] * len(ready)
+        images = np.stack(pixels) if len(pixels) > 1 else pixels[0][np.newaxis]
+        pieces = await self.batchers[model].submit(images)
+        seen = (
+            Seen(row, piece.batch_size, piece.queued, piece.ran, piece.ended)
+            for piece in pieces
+            for row in answer.rounded(piece.probabilities)
         )
-        self.window.add(received.model, latency)
-        return {
-            **answer.outcome(engine.artefact, probabilities, prepared.reason),
-            "model": answer.model(engine.artefact),
+        return [None if one.prepared.pixels is None else next(seen) for one in ready]
+
+    def item(self, received: Received, upload: Upload, ready: Ready, seen: Seen | None) -> Item:
+        prepared = ready.prepared
+        if prepared.fault:
+            fault = problem.of_fault(prepared.fault)
+            return Item(fault.status, {**fault.body(), "file": upload.filename}, "error", None)
+        engine = self.engines[received.model]
+        times = times_of(received, ready, seen)
+        latency = times.latency()
+        self.window.add(latency)
+        self.metrics.took(received.model, latency)
+        artefact = engine.artefact
+        body = {
+            **(
+                answer.classified(artefact, seen.probabilities)
+                if seen
+                else answer.refused(artefact, prepared.reason or "")
+            ),
+            "model": answer.described(artefact),
             "provider": engine.provider,
-            "batch_size": piece.batch_size if piece else 0,
+            "batch_size": seen.batch_size if seen else 0,
             "latency_ms": latency.as_json(),
             "note": prepared.note,
             "file": upload.filename,
         }
+        return Item(HTTPStatus.OK, body, "accepted" if body["accepted"] else "refused", times)
+
+    def respond(self, model: str, items: Sequence[Item]) -> Response:
+        """A problem has its own status where it is the only file's, and a place in the list where there are others."""
+        for outcome, count in Counter(item.outcome for item in items).items():
+            self.metrics.read_images(model, outcome, count)
+        times = [item.times for item in items if item.times]
+        headers = {"Server-Timing": of_request(times).server_timing()} if times else None
+        if len(items) > 1:
+            return Response(
+                orjson.dumps([item.body for item in items]), headers=headers, media_type="application/json"
+            )
+        (item,) = items
+        media_type = "application/json" if item.status == HTTPStatus.OK else problem.MEDIA_TYPE
+        return Response(orjson.dumps(item.body), item.status, headers, media_type)
 
 
-def batcher(engine: Engine, settings: Settings) -> Batcher:
-    """A GPU works while the loop goes on reading; a network on the CPU takes the loop's own core in any case."""
-    return Batcher(counted(engine), engine.max_batch, engine.executor, settings.max_wait_ms / 1000)
+def prepare_here(upload: Upload, wanted: Wanted) -> Ready:
+    handed = time.perf_counter()
+    return Ready(prepare(upload.content, wanted), handed, time.perf_counter())
 
 
-def counted(engine: Engine) -> Run:
-    """The engine's `run`, its batches counted."""
-    batch_images = metrics.BATCH_IMAGES.labels(engine.artefact.name)
-
-    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        batch_images.observe(len(images))
-        return engine.run(images)
-
-    return run
-
-
-def warm_up(artefact: Artefact) -> None:
-    """Reads a picture each way: decoders and numpy's linear algebra are loaded by their first use."""
-    large, small = BytesIO(), BytesIO()
-    gradient = Image.radial_gradient("L")
-    gradient.save(large, "PNG")
-    gradient.reduce(10).save(small, "PNG")
-    read_image(open_image(large.getvalue(), max_pixels=256 * 256), artefact, open_seconds=0)
-    pixels = read_plain_png(small.getvalue(), INLINE_PIXELS)
-    if pixels is not None:
-        read_grey(pixels, decode_seconds=0)
-
-
-def read_grey(pixels: NDArray[np.uint8], decode_seconds: float) -> Prepared | Problem:
-    """pixels: uint8 [H, W]"""
-    height, width = pixels.shape
-    size = width, height
-    return make_ready(lambda: normalise_grey(pixels.astype(np.float32), size), "L", size, decode_seconds)
-
-
-def read_image(image: Image.Image, artefact: Artefact, open_seconds: float) -> Prepared | Problem:
-    """Problem 422 where the content cannot be decoded, or makes no sense once it is."""
-    start = time.perf_counter()
-    try:
-        load_pixels(image, at_least=2 * max(WORKING_SIDE, artefact.shape[-1]))
-    except Problem as problem:
-        return problem
-    decode_seconds = open_seconds + time.perf_counter() - start
-
-    def make() -> Normalised:
-        return normalise(image) if artefact.reads_digits else Normalised(resize(image, artefact.shape))
-
-    done = make_ready(make, image.mode, image.size, decode_seconds)
-    return done if isinstance(done, Problem) else done._replace(note=note_of(image))
-
-
-def make_ready(
-    make: Callable[[], Normalised], mode: str, size: tuple[int, int], decode_seconds: float
-) -> Prepared | Problem:
-    """`mode` and `size` are the image's, to be named where `make` fails."""
-    start = time.perf_counter()
-    try:
-        made = make()
-    except Exception as error:  # whatever an odd image leads to is that image's own trouble
-        logger.exception("an image of mode %s and size %s could not be normalised", mode, size)
-        detail = f"the image of mode {mode} and {size[0]}×{size[1]} pixels cannot be normalised: {error}"
-        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
-    return Prepared(made.digit, made.reason, None, decode_seconds, time.perf_counter() - start)
-
-
-def respond(received: Received, answers: list[dict[str, Any] | Problem]) -> Response:
-    for outcome, count in Counter(map(outcome_label, answers)).items():
-        metrics.images(received.model, outcome).inc(count)
-    if len(answers) == 1 and isinstance(answers[0], Problem):
-        return answers[0].response()
-    bodies = [
-        {**item.body(), "file": upload.filename} if isinstance(item, Problem) else item
-        for upload, item in zip(received.uploads, answers, strict=True)
-    ]
-    content = orjson.dumps(bodies if len(bodies) > 1 else bodies[0])
-    latencies = [item["latency_ms"] for item in answers if not isinstance(item, Problem)]
-    headers = {"Server-Timing": server_timing(of_request(latencies))} if latencies else None
-    return Response(content, headers=headers, media_type="application/json")
-
-
-def outcome_label(item: dict[str, Any] | Problem) -> str:
-    if isinstance(item, Problem):
-        return "error"
-    return "accepted" if item["accepted"] else "refused"
+def times_of(received: Received, ready: Ready, seen: Seen | None) -> Times:
+    normalised = ready.back
+    decoded = normalised - ready.prepared.normalise_seconds
+    return Times(
+        began=received.began,
+        arrived=received.arrived,
+        handed=ready.handed,
+        taken=decoded - ready.prepared.decode_seconds,
+        decoded=decoded,
+        normalised=normalised,
+        queued=seen.queued if seen else normalised,
+        ran=seen.ran if seen else normalised,
+        inferred=seen.ended if seen else normalised,
+        answered=time.perf_counter(),
+    )

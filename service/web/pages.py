@@ -1,19 +1,15 @@
 """Everything that is read and not classified: the web page, the models, the statistics and the metrics."""
 
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import bentoml
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from service.fleet import metrics
-
-if TYPE_CHECKING:
-    from service.web.classify import Reader
+from service.fleet.board import IN_WORK
+from service.model.engine import Engine
+from service.web.worker import Worker
 
 PAGE = Path(__file__).with_name("page.html")
 PAGE_HEADERS = {
@@ -24,11 +20,9 @@ PAGE_HEADERS = {
 }
 
 
-@cache
-def reader() -> "Reader":
-    """Of this worker, which has one as long as it serves."""
-    current: Reader = bentoml.get_current_service().reader
-    return current
+def worker_of(request: Request) -> Worker:
+    worker: Worker = request.app.state.worker
+    return worker
 
 
 async def page(request: Request) -> Response:
@@ -37,36 +31,46 @@ async def page(request: Request) -> Response:
 
 async def models(request: Request) -> Response:
     """By name: hash, test accuracy, labels, and the execution provider that is active."""
+    worker = worker_of(request)
     return JSONResponse(
         {
-            name: {
-                "network": engine.artefact.network,
-                "precision": engine.artefact.precision,
-                "sha256": engine.artefact.sha256,
-                "labels": engine.artefact.labels,
-                "input": engine.artefact.shape,
-                "test_accuracy": engine.artefact.test_accuracy,
-                "test_images": engine.artefact.test_images,
-                "reject_threshold": engine.artefact.reject_threshold,
-                "provider": engine.provider,
-                "max_batch": engine.max_batch,
-                "default": name == reader().settings.default_model,
-            }
-            for name, engine in reader().engines.items()
+            name: {**described(engine), "default": name == worker.settings.default_model}
+            for name, engine in worker.engines.items()
         }
     )
 
 
+def described(engine: Engine) -> dict[str, object]:
+    artefact = engine.artefact
+    return {
+        "network": artefact.network,
+        "precision": artefact.precision,
+        "sha256": artefact.sha256,
+        "labels": artefact.labels,
+        "input": artefact.shape,
+        "test_accuracy": artefact.test_accuracy,
+        "test_images": artefact.test_images,
+        "reject_threshold": artefact.reject_threshold,
+        "provider": engine.provider,
+        "max_batch": engine.max_batch,
+    }
+
+
 async def stats(request: Request) -> Response:
     """Percentiles by stage over the last images of all workers, and how many are in work now."""
-    return JSONResponse(reader().window.as_json())
+    worker = worker_of(request)
+    alive = worker.board.alive()
+    in_work = int(alive[:, IN_WORK].sum())
+    return JSONResponse({"workers": len(alive), "images_in_work": in_work, **worker.window.as_json()})
 
 
 async def prometheus(request: Request) -> Response:
-    content, media_type = metrics.exposition(reader().window)
+    content, media_type = worker_of(request).metrics.exposition()
     return Response(content, media_type=media_type)
 
 
-pages = Starlette(
-    routes=[Route("/", page), Route("/models", models), Route("/stats", stats), Route("/metrics", prometheus)]
-)
+def pages() -> Starlette:
+    """Its `state.worker` is there from the worker's start on."""
+    return Starlette(
+        routes=[Route("/", page), Route("/models", models), Route("/stats", stats), Route("/metrics", prometheus)]
+    )

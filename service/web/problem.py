@@ -6,7 +6,16 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
+from service.picture.fault import Fault, FaultKind
+
 MEDIA_TYPE = "application/problem+json"
+
+FAULTS = {
+    FaultKind.EMPTY: HTTPStatus.BAD_REQUEST,
+    FaultKind.UNSUPPORTED: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    FaultKind.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    FaultKind.DAMAGED: HTTPStatus.UNPROCESSABLE_ENTITY,
+}
 
 
 class Problem(Exception):
@@ -26,5 +35,24 @@ class Problem(Exception):
             "detail": self.detail,
         }
 
+    def content(self) -> bytes:
+        return orjson.dumps(self.body())
+
     def response(self) -> Response:
-        return Response(orjson.dumps(self.body()), self.status, self.headers, MEDIA_TYPE)
+        return Response(self.content(), self.status, self.headers, MEDIA_TYPE)
+
+
+def of_fault(fault: Fault) -> Problem:
+    """Of one file."""
+    return Problem(FAULTS[fault.kind], fault.detail)
+
+
+def out_of_memory() -> Problem:
+    """The server's trouble, and for the moment."""
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE, "the service has no memory left for this request", {"Retry-After": "1"}
+    )
+
+
+def failed() -> Problem:
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed at this request; its log says more")

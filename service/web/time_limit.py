@@ -13,16 +13,16 @@ class TimeLimit:
     """Made and used in one event loop: `with limit.start(): await …` raises TimeoutError after `seconds`."""
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         self._loop = asyncio.get_running_loop()
+        # The oldest first, as all take equally long.
         self._running: dict[Running, None] = {}
-        """The oldest first, as all take equally long."""
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> "Running":
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # for the type checker: a coroutine runs in a task
-        return Running(self, task, self._loop.time() + self._seconds)
+        return Running(self, task, self._loop.time() + self.seconds)
 
     def close(self) -> None:
         if self._timer:

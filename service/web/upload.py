@@ -1,5 +1,6 @@
 """Takes the files out of a request: multipart, any field name, or a raw body. All in memory, nothing fetched."""
 
+import asyncio
 from email.message import Message
 from http import HTTPStatus
 from typing import NamedTuple
@@ -8,19 +9,28 @@ from multipart import MultipartError, MultipartSegment, ParserLimitReached, Push
 from starlette.requests import ClientDisconnect, Request
 
 from service.settings import Settings
+from service.web.admission import Held
 from service.web.problem import Problem
 from service.web.time_limit import TimeLimit
 
+# Text fields that a form may hold beside its files.
 TEXT_FIELDS = 64
-"""That a form may hold beside its files."""
 
+# Headers of a part, and bytes of each; a file name is in one.
 PART_HEADERS = 8
 PART_HEADER_BYTES = 4224
-"""Of each header of a part; a file name is in one."""
 
+# Bytes of the Content-Type. Taking one apart is slow beyond measure where it is long and odd; none is ever long.
+CONTENT_TYPE_BYTES = 512
+
+# A body of up to so many times the limit is read to its end and thrown away, so that the client gets to read the
+# answer: a server that stops reading resets the connection under it.
 DRAINED = 10
-"""A body of up to so many times the limit is read to its end and thrown away, so that the client gets to read the
-answer: a server that stops reading resets the connection under it."""
+
+# An upload must begin within so many seconds, and from then on keep up with so many bytes a second on average. Those
+# who send one now and then to keep a place are told apart by it from a poor line, which has a hundred times as many.
+GRACE_SECONDS = 5
+LEAST_BYTES_PER_SECOND = 1000
 
 
 class Upload(NamedTuple):
@@ -36,18 +46,17 @@ class Part(NamedTuple):
     content: bytes
 
 
-async def read_uploads(request: Request, settings: Settings, limit: TimeLimit) -> list[Upload]:
-    """At least one. Raises Problem: 400 malformed, empty or without a file, 408 too slow, 413 past a limit."""
+async def read_uploads(request: Request, settings: Settings, held: Held, begin: TimeLimit) -> list[Upload]:
+    """At least one; `held` grows by each byte that arrives. `begin`: until when the first must have.
+
+    Raises Problem: 400 malformed, empty or without a file, 408 too slow, 413 past a limit, 429 no room, 431 an endless
+    Content-Type.
+    """
+    boundary = boundary_of(request.headers.get("content-type", ""))
     try:
-        with limit.start():
-            body = await read_body(request, settings.max_body_bytes)
-    except TimeoutError as error:
-        raise Problem(
-            HTTPStatus.REQUEST_TIMEOUT, f"the upload did not arrive within {settings.read_timeout_ms} ms"
-        ) from error
+        body = await read_body(request, settings, held, begin)
     except ClientDisconnect as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "the client closed the connection within its upload") from error
-    boundary = boundary_of(request.headers.get("content-type", ""))
     if boundary is None:
         if not body:
             raise Problem(
@@ -64,30 +73,70 @@ async def read_uploads(request: Request, settings: Settings, limit: TimeLimit) -
     return uploads
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """Raises Problem 413 past `limit`, whether the length was announced or the body comes in chunks."""
-    announced = request.headers.get("content-length", "0")
-    size = int(announced) if announced.isdecimal() else 0
-    chunks: list[bytes] = []
-    if size <= limit * DRAINED:
-        received = 0
-        more = True
-        while more and received <= limit * DRAINED:
-            message = await request.receive()
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            chunk, more = message.get("body", b""), message.get("more_body", False)
-            received += len(chunk)
-            if received <= limit:
-                chunks.append(chunk)
-        size = max(size, received)
-    if size > limit:
-        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has {size:,} bytes; the limit is {limit:,}")
+async def read_body(request: Request, settings: Settings, held: Held, begin: TimeLimit) -> bytes:
+    """Raises Problem 413 past the limit, whether the length was announced or the body comes in chunks; 408, 429."""
+    limit = settings.max_body_bytes
+    announced = announced_bytes(request)
+    if announced > DRAINED * limit:
+        raise too_large(announced, limit)
+    try:
+        # Most come whole: a timer of their own for each would cost every small upload time.
+        with begin.start():
+            chunk, more = await next_chunk(request)
+    except TimeoutError as error:
+        raise too_slow(f"no byte of the upload came within {begin.seconds:g} s") from error
+    chunks, received = [], 0
+    began = asyncio.get_running_loop().time()
+    while True:
+        received += len(chunk)
+        if received <= limit:
+            held.add(len(chunk))
+            chunks.append(chunk)
+        if not more or received > DRAINED * limit:
+            break
+        due = min(settings.read_timeout_ms / 1000, GRACE_SECONDS + received / LEAST_BYTES_PER_SECOND)
+        try:
+            async with asyncio.timeout_at(began + due):
+                chunk, more = await next_chunk(request)
+        except TimeoutError as error:
+            raise too_slow(
+                f"{received:,} bytes of the upload came within {due:.1f} s; all must within "
+                f"{settings.read_timeout_ms} ms, and {LEAST_BYTES_PER_SECOND:,} a second"
+            ) from error
+    if received > limit:
+        raise too_large(max(received, announced), limit)
     return b"".join(chunks)
 
 
+def announced_bytes(request: Request) -> int:
+    """0 where no length is announced, or none that is a number."""
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isdecimal() and len(length) < 20 else 0
+
+
+async def next_chunk(request: Request) -> tuple[bytes, bool]:
+    """And whether there are more. Raises ClientDisconnect."""
+    message = await request.receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message.get("body", b""), message.get("more_body", False)
+
+
+def too_large(size: int, limit: int) -> Problem:
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has {size:,} bytes; the limit is {limit:,}")
+
+
+def too_slow(detail: str) -> Problem:
+    return Problem(HTTPStatus.REQUEST_TIMEOUT, detail, {"Connection": "close"})
+
+
 def boundary_of(content_type: str) -> str | None:
-    """None where it is of no form. Raises Problem 400 where a form has none."""
+    """None where it is of no form. Raises Problem 400 where a form has none, 431 where it cannot be told."""
+    if len(content_type) > CONTENT_TYPE_BYTES:
+        raise Problem(
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+            f"the Content-Type has {len(content_type):,} characters; the limit is {CONTENT_TYPE_BYTES}",
+        )
     if not content_type.lower().startswith("multipart/form-data"):
         return None
     # The standard library takes the odd boundaries that some clients make up.

@@ -1,0 +1,86 @@
+"""One process of `service.fleet.preparers`: `python -m service.fleet.preparer SOCKET BYTES`.
+
+It reads jobs from the socket and writes back what became of them, one at a time, until its server closes the other end.
+The way back holds no pickle: whoever has broken a decoder gets no further.
+"""
+
+import json
+import os
+import resource
+import signal
+import socket
+import struct
+import sys
+
+import numpy as np
+import psutil
+
+from service.picture.fault import Fault, FaultKind
+from service.picture.prepare import Prepared, Wanted, prepare, warm_up
+
+# Of a job and of an answer alike: the lengths of a JSON text and of the bytes behind it.
+HEAD = struct.Struct("!II")
+
+READY = b"R"
+
+# In place of an answer's head, where there was too little memory. The process ends: what it has left may be in pieces.
+GONE = HEAD.pack(0, 0)
+
+
+def pack_job(content: bytes, wanted: Wanted) -> list[bytes]:
+    text = json.dumps(wanted._asdict()).encode()
+    return [HEAD.pack(len(text), len(content)), text, content]
+
+
+def unpack_wanted(text: bytes) -> Wanted:
+    values = json.loads(text)
+    return Wanted(**{**values, "shape": tuple(values["shape"])})
+
+
+def pack_prepared(prepared: Prepared) -> bytes:
+    pixels = prepared.pixels
+    shape = None if pixels is None else pixels.shape
+    fault = prepared.fault and (prepared.fault.kind.value, prepared.fault.detail)
+    text = json.dumps({**prepared._asdict(), "pixels": shape, "fault": fault}).encode()
+    content = b"" if pixels is None else pixels.tobytes()
+    return b"".join([HEAD.pack(len(text), len(content)), text, content])
+
+
+def unpack_prepared(text: bytes, content: bytes) -> Prepared:
+    values = json.loads(text)
+    shape, fault = values["pixels"], values["fault"]
+    pixels = None if shape is None else np.frombuffer(content, np.uint8).reshape(shape)
+    return Prepared(**{**values, "pixels": pixels, "fault": fault and Fault(FaultKind(fault[0]), fault[1])})
+
+
+def main(arguments: list[str]) -> None:
+    channel = socket.socket(fileno=int(arguments[0]))
+    # The server ends this process by closing the socket: what is in work when it is told to stop is still answered.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # libtiff can be made to write gigabytes of warnings.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    warm_up(Wanted(reads_digits=True, shape=(28, 28), max_pixels=256 * 256))
+    limit_memory(int(arguments[1]))
+    with channel, channel.makefile("rb") as jobs:
+        channel.sendall(READY)
+        while head := jobs.read(HEAD.size):
+            text_size, content_size = HEAD.unpack(head)
+            wanted = unpack_wanted(jobs.read(text_size))
+            try:
+                prepared = prepare(jobs.read(content_size), wanted)
+            except MemoryError:
+                channel.sendall(GONE)
+                return
+            channel.sendall(pack_prepared(prepared))
+
+
+def limit_memory(more: int) -> None:
+    """Bytes of private memory beside what there is now. Only Linux holds a process to it."""
+    if sys.platform == "linux":
+        held = psutil.Process().memory_info().data
+        resource.setrlimit(resource.RLIMIT_DATA, (held + more, held + more))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

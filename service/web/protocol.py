@@ -1,0 +1,286 @@
+"""HTTP/1.1 on one connection, as uvicorn speaks it, with the bounds that it lacks.
+
+Of a request that is not whole yet uvicorn keeps all that comes, for as long as it comes. What is bounded here: bytes and
+number of headers and trailers, the time that a head may take, pieces of a chunked body, requests that are sent before
+the ones in front are answered, and connections. Every error is a problem (RFC 9457), and the connection ends with it.
+"""
+
+import asyncio
+import enum
+import functools
+import resource
+from http import HTTPStatus
+from typing import ClassVar
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from service.web.problem import MEDIA_TYPE, Problem
+
+# Of the request line, headers and trailers of one request.
+HEAD_BYTES = 16_384
+HEADERS = 100
+
+# Seconds for a head to arrive, the first of a connection too.
+HEAD_SECONDS = 10
+
+# Chunks of a body, which may be of a single byte each and cost as much as one of sixty thousand.
+CHUNKS = 10_000
+
+# Requests that wait on a connection while one is worked on.
+PIPELINED = 32
+
+# Seconds in which the rest of a request is read and thrown away after its answer, so that the client gets to read that:
+# a connection is reset where it is closed before all has been read.
+LINGER_SECONDS = 2
+
+# Seconds that a new connection is left for its request, where the server stops meanwhile.
+LAST_REQUEST_SECONDS = 1
+
+# File descriptors that a worker keeps for itself. With none left it could not even refuse a connection.
+SPARE_DESCRIPTORS = 64
+
+# A request to change the protocol is ignored (RFC 9110, 7.8) by leaving these away.
+UPGRADE = (b"upgrade", b"http2-settings", b"connection")
+
+
+class Refused(Exception):
+    """Raised within the parser's callbacks, which ends the parsing."""
+
+    def __init__(self, status: HTTPStatus, detail: str) -> None:
+        super().__init__(detail)
+        self.problem = Problem(status, detail)
+
+
+class Awaited(enum.Enum):
+    """What comes next on a connection."""
+
+    REQUEST = enum.auto()
+    HEAD = enum.auto()
+    BODY = enum.auto()
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn makes one for each connection, in the event loop's thread."""
+
+    _open: ClassVar[int] = 0
+
+    _awaited = Awaited.REQUEST
+    # Of the request that arrives.
+    _head_bytes = 0
+    _header_count = 0
+    _chunk_count = 0
+    # It asks for another protocol, and is read again without that.
+    _again = False
+    # Nothing more is read.
+    _over = False
+    _stopping = False
+    _timer: asyncio.TimerHandle | None = None
+
+    @classmethod
+    def open_connections(cls) -> int:
+        """Of this worker."""
+        return cls._open
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        Protocol._open += 1
+        if Protocol._open > most_connections():
+            detail = f"the service has {most_connections():,} connections open, which is its limit"
+            self._write(Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"}))
+            self._over = True
+            transport.close()
+        else:
+            self._set_timer(HEAD_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        Protocol._open -= 1
+        self._unset_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        if self._awaited is Awaited.HEAD:
+            self._head_bytes += len(data)
+        while data and not self._over:
+            data = self._feed(data)
+        if self._over:
+            return
+        if self._head_bytes > HEAD_BYTES and self._awaited is Awaited.HEAD:
+            self._refuse(head_too_large().problem)
+        elif not self._timer and (self._awaited is Awaited.HEAD or (self._awaited is Awaited.REQUEST and self._idle())):
+            self._set_timer(HEAD_SECONDS)
+
+    def _feed(self, data: bytes) -> bytes:
+        """What is to be fed next."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._should_upgrade():
+                self._hand_over()
+                return b""
+            return self._begin_again() + data[upgrade.args[0] :]
+        except httptools.HttpParserError as error:
+            refused = error.__context__
+            if isinstance(refused, Refused):
+                self._refuse(refused.problem)
+            else:
+                self._refuse(Problem(HTTPStatus.BAD_REQUEST, f"the request is no valid HTTP: {error}"))
+        return b""
+
+    def _hand_over(self) -> None:
+        """To the protocol for websockets."""
+        Protocol._open -= 1
+        self._over = True
+        self._unset_timer()
+        self.handle_websocket_upgrade()
+
+    def _begin_again(self) -> bytes:
+        """The head of this request as one that does not ask for another protocol, for a parser that knows nothing yet.
+
+        httptools takes a request that does for one without a body, and would read the body as the next request.
+        """
+        kept = [header for header in self.headers if header[0] not in UPGRADE]
+        lines = [b": ".join(header) for header in kept]
+        first = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        self.parser = httptools.HttpRequestParser(self)
+        self._again = False
+        return b"\r\n".join([first, *lines, b"", b""])
+
+    # The parser's callbacks.
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._awaited = Awaited.HEAD
+        self._head_bytes = self._header_count = self._chunk_count = 0
+
+    def on_url(self, url: bytes) -> None:
+        self._count_head(len(url))
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count_head(len(name) + len(value))
+        self._header_count += 1
+        if self._header_count > HEADERS:
+            raise Refused(
+                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"the request has more than {HEADERS} headers and trailers"
+            )
+        if self._awaited is Awaited.HEAD:  # trailers are let go
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._unset_timer()
+        if self.parser.should_upgrade() and not self._should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "CONNECT is not allowed: this is no proxy")
+            self._again = True
+            return
+        if len(self.pipeline) >= PIPELINED:
+            raise Refused(
+                HTTPStatus.BAD_REQUEST, f"more than {PIPELINED} requests wait on this connection to be answered"
+            )
+        self._awaited = Awaited.BODY
+        super().on_headers_complete()
+        if self._stopping and self.cycle:
+            self.cycle.keep_alive = False
+
+    def on_chunk_header(self) -> None:
+        self._chunk_count += 1
+        if self._chunk_count > CHUNKS:
+            raise Refused(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body comes in more than {CHUNKS:,} chunks; send larger ones"
+            )
+
+    def on_message_complete(self) -> None:
+        if self._again:
+            return
+        self._awaited = Awaited.REQUEST
+        super().on_message_complete()
+
+    def _count_head(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > HEAD_BYTES:
+            raise head_too_large()
+
+    # What the rest of uvicorn calls.
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._awaited is Awaited.BODY and self._idle():
+            self._set_timer(LINGER_SECONDS)
+
+    def shutdown(self) -> None:
+        self._stopping = True
+        if self.cycle is None or self._awaited is Awaited.HEAD:
+            self._set_timer(LAST_REQUEST_SECONDS)
+        else:
+            super().shutdown()
+
+    def _idle(self) -> bool:
+        """Whether nothing is being answered."""
+        return (self.cycle is None or self.cycle.response_complete) and not self.pipeline
+
+    # The one timer of a connection, for whatever is awaited.
+
+    def _set_timer(self, seconds: float) -> None:
+        self._unset_timer()
+        self._timer = self.loop.call_later(seconds, self._late)
+
+    def _unset_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+    def _late(self) -> None:
+        self._timer = None
+        if self._awaited is Awaited.HEAD and not self._over and not self._stopping:
+            detail = f"the head of the request did not arrive within {HEAD_SECONDS} s"
+            self._refuse(Problem(HTTPStatus.REQUEST_TIMEOUT, detail))
+        elif self._over or self._idle():
+            self.transport.close()
+
+    # The end of a connection.
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answers what arrives by `problem`. What was asked before it is answered still."""
+        self._over = True
+        self._unset_timer()
+        earlier = bool(self.pipeline) or (self._awaited is not Awaited.BODY and not self._idle())
+        if earlier:
+            self.pipeline.clear()
+            self.cycle.keep_alive = False
+            return
+        if not self._idle():
+            # Whoever waits for the rest of the body need not.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self._idle() or not self.cycle.response_started:
+            self._write(problem)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._set_timer(LINGER_SECONDS)
+
+    def _write(self, problem: Problem) -> None:
+        body = problem.content()
+        headers = {
+            **(problem.headers or {}),
+            "content-type": MEDIA_TYPE,
+            "content-length": str(len(body)),
+            "connection": "close",
+        }
+        lines = [f"{name}: {value}\r\n".encode() for name, value in headers.items()]
+        self.transport.write(b"".join([STATUS_LINE[problem.status], *lines, b"\r\n", body]))
+
+
+def head_too_large() -> Refused:
+    return Refused(
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        f"the request line, headers and trailers have more than {HEAD_BYTES:,} bytes",
+    )
+
+
+@functools.cache
+def most_connections() -> float:
+    """That leave file descriptors for the rest of the process."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return float("inf") if limit == resource.RLIM_INFINITY else limit - SPARE_DESCRIPTORS
