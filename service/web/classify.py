@@ -4,16 +4,14 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
-from io import BytesIO
 from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from PIL import Image
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,11 +21,9 @@ from service.fleet.latency import Latency, Window, of_request, server_timing
 from service.model.artefact import Artefact
 from service.model.batcher import Answered, Batcher, Run
 from service.model.engine import Engine
-from service.picture.decode import load_pixels, note_of, open_image
-from service.picture.grey import WORKING_SIDE
-from service.picture.normalise import Normalised, normalise, normalise_grey
-from service.picture.plain_png import read_plain_png
-from service.picture.resize import resize
+from service.picture import prepare as picture
+from service.picture.fault import FaultKind
+from service.picture.prepare import Prepared, Wanted
 from service.settings import Settings
 from service.web import answer
 from service.web.admission import Admission
@@ -40,8 +36,12 @@ logger = logging.getLogger("numeral")
 UPLOADS_IN_TURN = 8
 """Of one request, before others get their turn."""
 
-INLINE_PIXELS = 32 * 32
-"""Images up to this take about as long to prepare as a way to a thread and back; larger ones would hold up others."""
+STATUS = {
+    FaultKind.EMPTY: HTTPStatus.BAD_REQUEST,
+    FaultKind.UNSUPPORTED: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    FaultKind.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    FaultKind.DAMAGED: HTTPStatus.UNPROCESSABLE_ENTITY,
+}
 
 
 class Received(NamedTuple):
@@ -51,16 +51,6 @@ class Received(NamedTuple):
     uploads: list[Upload]
     started: float
     read_seconds: float
-
-
-class Prepared(NamedTuple):
-    """An image ready for the network, or the reason why it does not get there."""
-
-    pixels: NDArray[np.uint8] | None
-    reason: str | None
-    note: str | None
-    decode_seconds: float
-    normalise_seconds: float
 
 
 Inferred = tuple[list[float], Answered]
@@ -154,20 +144,10 @@ class Reader:
 
     def prepare(self, upload: Upload, artefact: Artefact) -> "Prepared | Problem | asyncio.Future[Prepared | Problem]":
         """A file that cannot be read is a Problem of its own and harms no other. Large images go to a thread."""
-        start = time.perf_counter()
-        if artefact.reads_digits:
-            pixels = read_plain_png(upload.content, min(INLINE_PIXELS, self.settings.max_pixels))
-            if pixels is not None:
-                return read_grey(pixels, time.perf_counter() - start)
-        try:
-            image = open_image(upload.content, self.settings.max_pixels)
-        except Problem as problem:
-            return problem
-        open_seconds = time.perf_counter() - start
-        if image.width * image.height > INLINE_PIXELS:
-            loop = asyncio.get_running_loop()
-            return loop.run_in_executor(self.preparers, read_image, image, artefact, open_seconds)
-        return read_image(image, artefact, open_seconds)
+        wanted = Wanted(artefact.reads_digits, artefact.shape, self.settings.max_pixels)
+        if picture.is_quick(upload.content):
+            return made_ready(upload.content, wanted)
+        return asyncio.get_running_loop().run_in_executor(self.preparers, made_ready, upload.content, wanted)
 
     async def infer(self, model: str, prepared: Sequence[Prepared | Problem]) -> list[Inferred | None]:
         """In the order of `prepared`, None for what the network need not see."""
@@ -226,52 +206,12 @@ def counted(engine: Engine) -> Run:
 
 
 def warm_up(artefact: Artefact) -> None:
-    """Reads a picture each way: decoders and numpy's linear algebra are loaded by their first use."""
-    large, small = BytesIO(), BytesIO()
-    gradient = Image.radial_gradient("L")
-    gradient.save(large, "PNG")
-    gradient.reduce(10).save(small, "PNG")
-    read_image(open_image(large.getvalue(), max_pixels=256 * 256), artefact, open_seconds=0)
-    pixels = read_plain_png(small.getvalue(), INLINE_PIXELS)
-    if pixels is not None:
-        read_grey(pixels, decode_seconds=0)
+    picture.warm_up(Wanted(artefact.reads_digits, artefact.shape, max_pixels=1))
 
 
-def read_grey(pixels: NDArray[np.uint8], decode_seconds: float) -> Prepared | Problem:
-    """pixels: uint8 [H, W]"""
-    height, width = pixels.shape
-    size = width, height
-    return make_ready(lambda: normalise_grey(pixels.astype(np.float32), size), "L", size, decode_seconds)
-
-
-def read_image(image: Image.Image, artefact: Artefact, open_seconds: float) -> Prepared | Problem:
-    """Problem 422 where the content cannot be decoded, or makes no sense once it is."""
-    start = time.perf_counter()
-    try:
-        load_pixels(image, at_least=2 * max(WORKING_SIDE, artefact.shape[-1]))
-    except Problem as problem:
-        return problem
-    decode_seconds = open_seconds + time.perf_counter() - start
-
-    def make() -> Normalised:
-        return normalise(image) if artefact.reads_digits else Normalised(resize(image, artefact.shape))
-
-    done = make_ready(make, image.mode, image.size, decode_seconds)
-    return done if isinstance(done, Problem) else done._replace(note=note_of(image))
-
-
-def make_ready(
-    make: Callable[[], Normalised], mode: str, size: tuple[int, int], decode_seconds: float
-) -> Prepared | Problem:
-    """`mode` and `size` are the image's, to be named where `make` fails."""
-    start = time.perf_counter()
-    try:
-        made = make()
-    except Exception as error:  # whatever an odd image leads to is that image's own trouble
-        logger.exception("an image of mode %s and size %s could not be normalised", mode, size)
-        detail = f"the image of mode {mode} and {size[0]}×{size[1]} pixels cannot be normalised: {error}"
-        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
-    return Prepared(made.digit, made.reason, None, decode_seconds, time.perf_counter() - start)
+def made_ready(content: bytes, wanted: Wanted) -> Prepared | Problem:
+    prepared = picture.prepare(content, wanted)
+    return Problem(STATUS[prepared.fault.kind], prepared.fault.detail) if prepared.fault else prepared
 
 
 def respond(received: Received, answers: list[dict[str, Any] | Problem]) -> Response:
