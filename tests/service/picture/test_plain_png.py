@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from service.model.artefact import load
-from service.picture.decode import open_image
 from service.picture.plain_png import read_plain_png
-from service.web.classify import Prepared, read_grey, read_image
-from tests.harness import ROOT, Digits, png
+from service.picture.prepare import Wanted, prepare
+from tests.harness import Digits, png
 
 LIMIT = 1024
+WANTED = Wanted(reads_digits=True, shape=(28, 28), max_pixels=LIMIT)
 
 
 @given(st.integers(1, 32), st.integers(1, 32), st.integers(0, 9), st.integers(0, 2**32 - 1))
@@ -65,16 +64,14 @@ def test_it_is_answered_as_by_the_way_through_pillow(size: tuple[int, int]) -> N
     """Long ones are reduced there."""
     picture = Image.radial_gradient("L").resize(size).point(lambda level: 255 if 60 < level < 90 else 0)
     content = png(picture)
-    artefact = load(ROOT / "exported/googlenet")
-    slow = read_image(open_image(content, LIMIT), artefact, open_seconds=0)
+    behind = prepare(content + b"\0", WANTED)
     plain = read_plain_png(content, LIMIT)
     assert (plain is None) == (max(size) > 128)
-    if plain is not None:
-        quick = read_grey(plain, decode_seconds=0)
-        assert isinstance(quick, Prepared)
-        assert isinstance(slow, Prepared)
-        assert quick.reason == slow.reason
-        assert np.array_equal(quick.pixels, slow.pixels)  # type: ignore[arg-type]  # None equals None
+    assert read_plain_png(content + b"\0", LIMIT) is None
+    quick = prepare(content, WANTED)
+    assert quick.fault is None
+    assert quick.reason == behind.reason
+    assert np.array_equal(quick.pixels, behind.pixels)  # type: ignore[arg-type]  # None equals None
 
 
 @pytest.mark.parametrize("length", [0, 1, 8, 33, 40, 41, 60, 200])
