@@ -20,39 +20,47 @@ PrecisionChoice = Literal["auto", "fp32", "int8"]
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
-    provider: ProviderChoice = Field("auto", description="where the networks run; auto takes CUDA where it can be had")
+    provider: ProviderChoice = Field(
+        default="auto", description="where the networks run; auto takes CUDA where it can be had"
+    )
     precision: PrecisionChoice = Field(
-        "auto",
-        description="which file of a model runs; auto takes int8 on CPUs with instructions for it, int8 is not for CUDA",
+        default="auto",
+        description="which file of a model runs; auto takes int8 on CPUs that have instructions for it",
     )
     workers: NonNegativeInt = Field(
-        0, description="processes; 0: one for each core that this one may use, and one in all where CUDA may be used"
+        default=0,
+        description="processes; 0: one for each core that this one may use, and one in all where CUDA may be used",
     )
-    models_dir: Path = Field(ROOT / "exported", description="a folder for each model")
-    default_model: str = Field("googlenet", min_length=1, description="answers where a request names none")
-    max_body_bytes: PositiveInt = Field(5_000_000, description="of one request, chunked ones too")
+    models_dir: Path = Field(default=ROOT / "exported", description="a folder for each model")
+    default_model: str = Field(default="googlenet", min_length=1, description="answers where a request names none")
+    max_body_bytes: PositiveInt = Field(default=5_000_000, description="of one request, chunked ones too")
     max_upload_bytes: PositiveInt = Field(
-        64_000_000, description="of all uploads that a worker holds at a time, as far as they have arrived; more are 429"
+        default=64_000_000,
+        description="that a worker holds of all uploads at a time, as far as they have arrived; more are 429",
     )
     max_pixels: PositiveInt = Field(
-        16_000_000, description="of one image, by its header, before anything of it is decoded"
+        default=16_000_000, description="of one image, by its header, before anything of it is decoded"
     )
-    max_files: PositiveInt = Field(256, description="in one request")
+    max_files: PositiveInt = Field(default=256, description="in one request")
     max_batch: Annotated[int, Field(gt=0, le=1024)] = Field(
-        64, description="images in one run of a network; on a CPU fewer where the model says that more bring nothing"
+        default=64,
+        description="images in one run of a network; on a CPU fewer where the model says that more bring nothing",
     )
     max_wait_ms: FiniteFloat = Field(
-        0, ge=0, description="that an image may wait for its batch to fill; 0: a batch is what came while one ran"
+        default=0,
+        ge=0,
+        description="that an image may wait for its batch to fill; 0: a batch is what came while one ran",
     )
     queue_size: PositiveInt = Field(
-        1024, description="images that may be in work or waiting in a worker; more are answered 429"
+        default=1024, description="images that may be in work or waiting in a worker; more are answered 429"
     )
     deadline_ms: PositiveInt = Field(
-        5_000, description="from the last byte of the upload to the answer; later is 504, and its work is stopped"
+        default=5_000,
+        description="from the last byte of the upload to the answer; later is 504, and its work is stopped",
     )
-    read_timeout_ms: PositiveInt = Field(30_000, description="for an upload to arrive; slower is answered 408")
+    read_timeout_ms: PositiveInt = Field(default=30_000, description="for an upload to arrive; slower is answered 408")
     threads: NonNegativeInt = Field(
-        0, description="of ONNX Runtime on the CPU, in each worker; 0: the workers share out the cores"
+        default=0, description="of ONNX Runtime on the CPU, in each worker; 0: the workers share out the cores"
     )
 
     @model_validator(mode="after")

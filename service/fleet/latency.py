@@ -68,9 +68,7 @@ def of_request(images: Sequence[Times]) -> Latency:
         read=1000 * (first.arrived - first.began),
         decode=covered((image.taken, image.decoded) for image in images),
         normalise=covered((image.decoded, image.normalised) for image in images),
-        queue=covered(
-            wait for image in images for wait in ((image.handed, image.taken), (image.queued, image.ran))
-        ),
+        queue=covered(wait for image in images for wait in ((image.handed, image.taken), (image.queued, image.ran))),
         inference=covered((image.ran, image.inferred) for image in images),
         total=1000 * (first.answered - first.began),
     )

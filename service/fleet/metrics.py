@@ -22,7 +22,18 @@ SECONDS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5,
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 # Any other path is counted as `other`: labels that a client can choose would grow without end.
-PATHS = ("/", "/classify", "/models", "/stats", "/metrics", "/livez", "/healthz", "/readyz", "/docs.json", "/schema.json")
+PATHS = (
+    "/",
+    "/classify",
+    "/models",
+    "/stats",
+    "/metrics",
+    "/livez",
+    "/healthz",
+    "/readyz",
+    "/docs.json",
+    "/schema.json",
+)
 OTHER = "other"
 
 STATUSES = tuple(str(status.value) for status in HTTPStatus)

@@ -66,7 +66,7 @@ class Preparer:
     def __init__(self, memory: int) -> None:
         self._socket, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603  # ourselves
                 [sys.executable, "-m", "service.fleet.preparer", str(theirs.fileno()), str(memory)],
                 cwd=ROOT,
                 # A picture is too small to be shared out between threads, and each would take memory.

@@ -1,9 +1,9 @@
 """The process that starts the workers: BentoML's, made to listen to nobody but the signals it gets.
 
-BentoML has the arbiter of its workers take commands on two TCP ports of the machine, from whoever connects and as pickles
-among others, and has no setting for that. Here it takes them by sockets in the server's own folder, which its user alone
-can enter. And it lets go of the listening socket before it stops the workers: with it in hand connections would go on
-being made that nobody takes, and be reset at the end.
+BentoML has the arbiter of its workers take commands on two TCP ports of the machine, as pickles among others and from
+whoever connects, and has no setting for that. Here it takes them by sockets in the server's own folder, which its user
+alone can enter. And it lets go of the listening socket before it stops the workers: with it in hand, connections would
+go on being made that nobody takes, and be reset at the end.
 """
 
 from pathlib import Path
@@ -24,4 +24,4 @@ def keep_to_itself(folder: Path) -> None:
             self.sockets.close_all()
             return super().stop()
 
-    circus.Arbiter = Arbiter
+    circus.Arbiter = Arbiter  # type: ignore[misc]  # that is the point

@@ -29,6 +29,10 @@ class InferenceError(Exception):
     """The network failed at a batch, whosever images were in it; the log says how."""
 
 
+# Probabilities, float32 [N, classes], or why there are none.
+Outcome = NDArray[np.float32] | InferenceError | MemoryError
+
+
 class Inferred(NamedTuple):
     """probabilities: float32 [N, classes]. The moments, of `time.perf_counter`, are of all `batch_size` images."""
 
@@ -156,7 +160,7 @@ class Batcher:
             deliver(jobs, self._infer(jobs), begin)
             self._schedule()
 
-    def _infer(self, jobs: list[Job]) -> "NDArray[np.float32] | InferenceError | MemoryError":
+    def _infer(self, jobs: list[Job]) -> Outcome:
         """An error is a value: raised, it would keep what the frames below it hold."""
         try:
             return self._run(jobs[0].images if len(jobs) == 1 else np.concatenate([job.images for job in jobs]))
@@ -166,7 +170,7 @@ class Batcher:
             logger.exception("a batch failed")
             return InferenceError(str(error))
 
-    def _finish(self, jobs: list[Job], begin: float, done: "Future[NDArray[np.float32] | Exception]") -> None:
+    def _finish(self, jobs: list[Job], begin: float, done: "Future[Outcome]") -> None:
         self._busy = False
         deliver(jobs, done.result(), begin)
         self._schedule()
@@ -185,8 +189,7 @@ class Batcher:
         return jobs
 
 
-def deliver(jobs: list[Job], outcome: "NDArray[np.float32] | Exception", begin: float) -> None:
-    """outcome: probabilities, float32 [N, classes], or why there are none."""
+def deliver(jobs: list[Job], outcome: Outcome, begin: float) -> None:
     end = time.perf_counter()
     first = 0
     for job in jobs:

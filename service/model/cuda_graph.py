@@ -49,9 +49,7 @@ class Replay:
         return np.array(bound.probabilities.numpy())
 
 
-def bind(
-    session: "InferenceSession", blank: NDArray[np.uint8], classes: int, device: str, graph: int
-) -> Bound:
+def bind(session: "InferenceSession", blank: NDArray[np.uint8], classes: int, device: str, graph: int) -> Bound:
     images = runtime().OrtValue.ortvalue_from_numpy(blank, device, 0)
     probabilities = runtime().OrtValue.ortvalue_from_shape_and_type([len(blank), classes], np.float32, device, 0)
     binding = session.io_binding()

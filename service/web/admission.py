@@ -1,4 +1,4 @@
-"""Bounds on what a worker takes in: bytes of uploads that it holds, images that are decoded, waiting or in a network."""
+"""Bounds on what a worker takes in: bytes of uploads that it holds, and images that are in work or wait for it."""
 
 from collections.abc import Callable
 from http import HTTPStatus

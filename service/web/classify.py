@@ -213,9 +213,7 @@ class Classifier:
         times = [item.times for item in items if item.times]
         headers = {"Server-Timing": of_request(times).server_timing()} if times else None
         if len(items) > 1:
-            return Response(
-                orjson.dumps([item.body for item in items]), headers=headers, media_type="application/json"
-            )
+            return Response(orjson.dumps([item.body for item in items]), headers=headers, media_type="application/json")
         (item,) = items
         media_type = "application/json" if item.status == HTTPStatus.OK else problem.MEDIA_TYPE
         return Response(orjson.dumps(item.body), item.status, headers, media_type)

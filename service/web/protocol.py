@@ -1,8 +1,9 @@
 """HTTP/1.1 on one connection, as uvicorn speaks it, with the bounds that it lacks.
 
-Of a request that is not whole yet uvicorn keeps all that comes, for as long as it comes. What is bounded here: bytes and
-number of headers and trailers, the time that a head may take, pieces of a chunked body, requests that are sent before
-the ones in front are answered, and connections. Every error is a problem (RFC 9457), and the connection ends with it.
+Of a request that is not whole yet uvicorn keeps all that comes, for as long as it comes. What is bounded here: bytes
+and number of headers and trailers, the time that a head may take, pieces of a chunked body, requests that are sent
+before the ones in front are answered, and connections. Every error is a problem (RFC 9457), and the connection ends
+with it.
 """
 
 import asyncio
