@@ -106,6 +106,40 @@ def wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path, se
     pytest.fail(f"the server was not ready within {seconds} s:\n{log.read_text()}")
 
 
+def address(url: str) -> tuple[str, int]:
+    host, port = url.removeprefix("http://").split(":")
+    return host, int(port)
+
+
+def post_head(length: int, *headers: str) -> bytes:
+    """The head of an upload of so many bytes."""
+    return "\r\n".join(["POST /classify HTTP/1.1", "Host: x", f"Content-Length: {length}", *headers, "", ""]).encode()
+
+
+def exchange(url: str, sent: bytes, seconds: float = 10) -> list[tuple[int, dict[str, str], bytes]]:
+    """What comes back, status, headers and body each, until the server closes or has been silent for `seconds`."""
+    with socket.create_connection(address(url), timeout=seconds) as connection:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may be answered before all is sent
+            connection.sendall(sent)
+        return read_answers(connection)
+
+
+def read_answers(connection: socket.socket) -> list[tuple[int, dict[str, str], bytes]]:
+    received = b""
+    with contextlib.suppress(TimeoutError, ConnectionResetError):
+        while piece := connection.recv(65_536):
+            received += piece
+    answers = []
+    while received:
+        head, _, rest = received.partition(b"\r\n\r\n")
+        status, *lines = head.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        length = int(headers.get("content-length", 0))
+        answers.append((int(status.split(" ")[1]), headers, rest[:length]))
+        received = rest[length:]
+    return answers
+
+
 def assert_problem(response: httpx.Response, status: int, said: str) -> None:
     """The answer is an object of RFC 9457, and its detail says `said`."""
     problem = response.json()

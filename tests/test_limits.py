@@ -1,5 +1,6 @@
 """A server that is full says so, and one that is late does no work that nobody waits for."""
 
+import contextlib
 import json
 import signal
 import socket
@@ -9,7 +10,19 @@ from pathlib import Path
 
 import httpx
 
-from tests.harness import Digits, assert_problem, free_port, metric, png, serving, start_server, wait_until_ready
+from tests.harness import (
+    Digits,
+    address,
+    assert_problem,
+    free_port,
+    metric,
+    png,
+    post_head,
+    read_answers,
+    serving,
+    start_server,
+    wait_until_ready,
+)
 
 
 def test_a_full_queue_is_429_with_retry_after_and_the_rest_is_answered(tmp_path: Path, digits: Digits) -> None:
@@ -28,17 +41,40 @@ def test_a_full_queue_is_429_with_retry_after_and_the_rest_is_answered(tmp_path:
         assert post(0).status_code == 200
 
 
-def test_too_many_requests_are_429_while_their_bodies_arrive(tmp_path: Path, digits: Digits) -> None:
-    with serving(tmp_path / "log", max_requests="1", workers="1") as url:
-        host, port = url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port))) as slow:
-            slow.sendall(b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
-            time.sleep(0.5)
-            response = httpx.post(f"{url}/classify", content=png(digits.pick(1)))
-            assert_problem(response, 429, "1 requests are in work and 1 more would pass the limit of 1")
-            assert response.headers["retry-after"] == "1"
+def test_more_bytes_of_uploads_than_a_worker_holds_are_429(tmp_path: Path, digits: Digits) -> None:
+    """By what has arrived of them, not by what is announced."""
+    limits = {"max_body_bytes": "100000", "max_upload_bytes": "100000", "workers": "1"}
+    with serving(tmp_path / "log", **limits) as url, socket.create_connection(address(url)) as slow:
+        body = png(digits.pick(1))
+        slow.sendall(post_head(100_000) + bytes(99_900))
         time.sleep(0.5)
-        assert httpx.post(f"{url}/classify", content=png(digits.pick(1))).status_code == 200
+        response = httpx.post(f"{url}/classify", content=body)
+        assert_problem(response, 429, "99,900 bytes of uploads are in work and")
+        assert response.headers["retry-after"] == "1"
+        slow.close()
+        time.sleep(0.5)
+        assert httpx.post(f"{url}/classify", content=body).status_code == 200
+
+
+def test_many_uploads_that_drip_keep_nobody_out_and_end(tmp_path: Path, digits: Digits) -> None:
+    """A byte a second each: seven hundred hold seven hundred bytes, and their places for a few seconds."""
+    with serving(tmp_path / "log", workers="1") as url, contextlib.ExitStack() as stack:
+        drips = [stack.enter_context(socket.create_connection(address(url))) for _ in range(700)]
+        for drip in drips:
+            drip.sendall(post_head(5_000_000) + b"x")
+        statuses = []
+        begin = time.monotonic()
+        while time.monotonic() - begin < 3:
+            statuses.append(httpx.post(f"{url}/classify", content=png(digits.pick(1))).status_code)
+            for drip in drips:
+                drip.sendall(b"x")
+            time.sleep(1)
+        assert set(statuses) == {200}
+        drips[0].settimeout(30)
+        ((status, _, body),) = read_answers(drips[0])
+        assert status == 408
+        assert b"1,000 a second" in body
+        assert time.monotonic() - begin < 15
 
 
 def test_two_servers_keep_metrics_of_their_own(tmp_path: Path, server: str, digits: Digits) -> None:

@@ -10,7 +10,7 @@ import httpx
 import psutil
 import pytest
 
-from service.fleet.workers import SHARED_FOLDER
+from service.fleet import shared_folder
 from tests.harness import Digits, free_port, metric, png, start_server, wait_until_ready
 
 
@@ -27,8 +27,8 @@ def two_workers(log: Path) -> Iterator[tuple[str, psutil.Process]]:
         process.wait(timeout=30)
 
 
-def shared_folder(supervisor: psutil.Process) -> Path:
-    return Path(supervisor.children()[0].environ()[SHARED_FOLDER])
+def folder_of(supervisor: psutil.Process) -> Path:
+    return Path(supervisor.children()[0].environ()[shared_folder.VARIABLE])
 
 
 def connections(worker: psutil.Process, url: str) -> int:
@@ -38,7 +38,7 @@ def connections(worker: psutil.Process, url: str) -> int:
 
 def test_stats_and_metrics_speak_for_all(tmp_path: Path, digits: Digits) -> None:
     with two_workers(tmp_path / "log") as (url, supervisor):
-        folder = shared_folder(supervisor)
+        folder = folder_of(supervisor)
         assert folder.is_dir()
         with ThreadPoolExecutor(8) as clients:
             list(clients.map(lambda i: httpx.post(f"{url}/classify", content=png(digits.images[i])), range(80)))

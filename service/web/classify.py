@@ -184,7 +184,8 @@ class Classifier:
         prepared = ready.prepared
         if prepared.fault:
             fault = problem.of_fault(prepared.fault)
-            return Item(fault.status, {**fault.body(), "file": upload.filename}, "error", None)
+            named = {"file": upload.filename} if len(received.uploads) > 1 else {}
+            return Item(fault.status, {**fault.body(), **named}, "error", None)
         engine = self.engines[received.model]
         times = times_of(received, ready, seen)
         latency = times.latency()

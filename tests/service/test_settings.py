@@ -1,29 +1,39 @@
 """Settings are read from the environment, and a wrong one is named together with what is allowed."""
 
-import dataclasses
-
 import pytest
+from pydantic import ValidationError
 
+from service import settings
 from service.errors import StartError
 from service.settings import Settings
 
 
-def test_defaults_need_no_environment() -> None:
-    settings = Settings.from_environment({})
-    assert settings.provider == "auto"
-    assert settings.max_body_bytes == 5_000_000
-    assert settings.max_pixels == 16_000_000
-    assert settings.max_files == 256
+def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return settings.load()
 
 
-def test_values_are_read_with_their_types() -> None:
-    settings = Settings.from_environment({"NUMERAL_PROVIDER": "cpu", "NUMERAL_MAX_BATCH": "8", "HOME": "x"})
-    assert (settings.provider, settings.max_batch) == ("cpu", 8)
+def test_defaults_need_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = load(monkeypatch)
+    assert loaded.provider == "auto"
+    assert loaded.max_body_bytes == 5_000_000
+    assert loaded.max_pixels == 16_000_000
+    assert loaded.max_files == 256
+
+
+def test_values_are_read_with_their_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = load(monkeypatch, NUMERAL_PROVIDER="cpu", NUMERAL_MAX_BATCH="8", NUMERAL_MAX_WAIT_MS="1.5")
+    assert (loaded.provider, loaded.max_batch, loaded.max_wait_ms) == ("cpu", 8, 1.5)
 
 
 def test_settings_are_frozen() -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        Settings().max_batch = 1  # type: ignore[misc]
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().max_batch = 1
+
+
+def test_each_setting_is_described() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
 
 
 @pytest.mark.parametrize(
@@ -33,21 +43,27 @@ def test_settings_are_frozen() -> None:
         ("NUMERAL_MAX_BATCH", "many", "valid integer"),
         ("NUMERAL_MAX_PIXELS", "0", "greater than 0"),
         ("NUMERAL_THREADS", "-1", "greater than or equal to 0"),
-        ("NUMERAL_QUEUE_SIZE", "255", "256"),
+        ("NUMERAL_QUEUE_SIZE", "255", "NUMERAL_MAX_FILES (256) or more"),
+        ("NUMERAL_MAX_UPLOAD_BYTES", "4999999", "NUMERAL_MAX_BODY_BYTES (5000000) or more"),
+        ("NUMERAL_MAX_WAIT_MS", "5000", "less than NUMERAL_DEADLINE_MS (5000)"),
+        ("NUMERAL_MAX_WAIT_MS", "inf", "finite"),
+        ("NUMERAL_MAX_WAIT_MS", "nan", "finite"),
     ],
 )
-def test_a_wrong_value_is_named_with_what_is_allowed(name: str, value: str, said: str) -> None:
+def test_a_wrong_value_is_named_with_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
     with pytest.raises(StartError) as raised:
-        Settings.from_environment({name: value})
+        load(monkeypatch, **{name: value})
     assert name in str(raised.value)
     assert value in str(raised.value)
     assert said in str(raised.value)
 
 
-def test_every_wrong_value_is_named_at_once() -> None:
+def test_every_wrong_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StartError, match=r"NUMERAL_PROVIDER.*NUMERAL_MAX_BATCH"):
-        Settings.from_environment({"NUMERAL_PROVIDER": "x", "NUMERAL_MAX_BATCH": "y"})
+        load(monkeypatch, NUMERAL_PROVIDER="x", NUMERAL_MAX_BATCH="y")
 
 
 def test_a_misspelt_variable_is_noticed() -> None:
-    assert Settings.unknown({"NUMERAL_PROVIDR": "cpu", "NUMERAL_PROVIDER": "cpu"}) == ["NUMERAL_PROVIDR"]
+    assert settings.unknown({"NUMERAL_PROVIDR": "cpu", "NUMERAL_PROVIDER": "cpu"}) == ["NUMERAL_PROVIDR"]

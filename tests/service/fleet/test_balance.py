@@ -1,39 +1,58 @@
-"""A worker with more connections than its share ends some of them, and no others."""
+"""A worker with more connections than its share ends some of them, and no others; and it never stops beating."""
 
 import asyncio
-import socket
 from pathlib import Path
 
-import psutil
 import pytest
 
 from service.fleet import balance
 from service.fleet.balance import Balance
-from service.fleet.latency import Window
+from service.fleet.board import Board
 
 
-def closes(folder: Path, other_workers: list[int], opened: int) -> int:
-    """How many answers of 100 end their connection, with `opened` sockets more than there were at the start."""
-
-    async def scenario() -> int:
-        others = [Window(["a"], folder, 2 + i) for i in range(len(other_workers))]
-        own = Balance(Window(["a"], folder, 1))
-        at_rest = psutil.Process().num_fds()
-        for other, count in zip(others, other_workers, strict=True):
-            other.beat(at_rest + count)
-        sockets = [socket.socket() for _ in range(opened)]
-        await asyncio.sleep(1.5 * balance.INTERVAL)
-        closed = sum(own.wants_to_close() for _ in range(100))
-        own.close()
-        for opened_socket in sockets:
-            opened_socket.close()
-        return closed
-
-    return asyncio.run(scenario())
+async def closed_of_100(own: Balance) -> int:
+    await asyncio.sleep(1.5 * balance.INTERVAL)
+    return sum(own.wants_to_close() for _ in range(100))
 
 
 @pytest.mark.parametrize(
-    ("other_workers", "opened", "closed"), [([0], 32, 16), ([16, 15], 16, 0), ([20], 4, 0), ([], 10, 0)]
+    ("others", "connections", "closed"), [([0], 32, 16), ([16, 15], 16, 0), ([20], 4, 0), ([], 10, 0)]
 )
-def test_the_surplus_is_closed(tmp_path: Path, other_workers: list[int], opened: int, closed: int) -> None:
-    assert closes(tmp_path, other_workers, opened) == closed
+def test_the_surplus_is_closed(tmp_path: Path, others: list[int], connections: int, closed: int) -> None:
+    async def scenario() -> int:
+        workers = 1 + len(others)
+        for number, count in enumerate(others, start=2):
+            Board(0, tmp_path / "board", workers, number).beat(count)
+        own = Balance(Board(0, tmp_path / "board", workers, 1), lambda: connections)
+        count = await closed_of_100(own)
+        own.close()
+        return count
+
+    assert asyncio.run(scenario()) == closed
+
+
+def test_a_look_that_fails_is_not_the_last(tmp_path: Path) -> None:
+    """A worker that no longer beats is taken for dead by the others, for good."""
+
+    async def scenario() -> tuple[int, list[str]]:
+        failures: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(str(context["exception"])))
+        board = Board(0, tmp_path / "board", 2, 1)
+        Board(0, tmp_path / "board", 2, 2).beat(0)
+        answers = iter([0, OSError("no more files"), 32, 32])
+
+        def connections() -> int:
+            answer = next(answers, 32)
+            if isinstance(answer, OSError):
+                raise answer
+            return answer
+
+        own = Balance(board, connections)
+        await asyncio.sleep(2.5 * balance.INTERVAL)
+        closed = await closed_of_100(own)
+        own.close()
+        return closed, failures
+
+    closed, failures = asyncio.run(scenario())
+    assert closed == 16
+    assert failures == ["no more files"]

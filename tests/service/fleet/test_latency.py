@@ -1,116 +1,71 @@
-"""Latencies are summed up per request and per window as the numbers say."""
+"""The stages of an image are what its moments say, and those of a request count once what went on side by side."""
 
-import time
-from pathlib import Path
-
-import numpy as np
 import pytest
 
-from service.fleet.latency import SILENCE, WINDOW, Latency, Window, of_request, server_timing
-
-STAGES = ["read", "decode", "normalise", "queue", "inference", "total"]
+from service.fleet.latency import STAGES, Latency, Times, covered, of_request
 
 
-def latency(total: float) -> Latency:
-    return Latency(read=1, decode=2, normalise=3, queue=0.5, inference=4.12345, total=total)
-
-
-def test_server_timing_names_every_stage_in_milliseconds() -> None:
-    assert server_timing(latency(11).as_json()) == (
-        "read;dur=1.0, decode;dur=2.0, normalise;dur=3.0, queue;dur=0.5, inference;dur=4.123, total;dur=11.0"
+def times(begin: float, decoded: float) -> Times:
+    """Of a request from 0 to 100 s: the image is handed over at `begin`, and done with decoding at `decoded`."""
+    return Times(
+        began=0,
+        arrived=1,
+        handed=begin,
+        taken=begin + 2,
+        decoded=decoded,
+        normalised=decoded + 3,
+        queued=decoded + 3,
+        ran=50,
+        inferred=54,
+        answered=100,
     )
 
 
-def test_a_request_of_several_images_sums_what_happens_in_turn() -> None:
-    whole = of_request([latency(11).as_json(), latency(12).as_json()])
-    assert whole == {"read": 1, "decode": 4, "normalise": 6, "queue": 0.5, "inference": 4.123, "total": 12}
+def test_an_images_stages_are_the_time_between_its_moments() -> None:
+    latency = times(begin=1, decoded=10).latency()
+    assert latency == Latency(
+        read=1000, decode=7000, normalise=3000, queue=2000 + 37_000, inference=4000, total=100_000
+    )
 
 
-def test_percentiles_are_those_of_numpy() -> None:
-    window = Window(["a"])
-    totals = np.random.default_rng(0).exponential(10, 500)
-    for total in totals:
-        window.add("a", latency(total))
-    summary = window.as_json()
-    assert summary["images"] == 500
-    assert list(summary["latency_ms"]) == STAGES
-    for name, rank in (("p50", 50), ("p95", 95), ("p99", 99)):
-        assert summary["latency_ms"]["total"][name] == pytest.approx(np.percentile(totals, rank), abs=1e-3)
+def test_waiting_for_a_process_that_decodes_is_waiting() -> None:
+    waited, at_once = times(begin=1, decoded=10), times(begin=1, decoded=10)._replace(handed=3)
+    assert waited.latency().queue - at_once.latency().queue == 2000
 
 
-def test_the_window_slides() -> None:
-    window = Window(["a"])
-    for total in [1000.0] * 10 + [1.0] * WINDOW:
-        window.add("a", latency(total))
-    assert window.as_json()["images"] == WINDOW
-    assert window.as_json()["latency_ms"]["total"]["p99"] == 1
+def test_what_goes_on_side_by_side_counts_once() -> None:
+    """Two that are decoded at the same time take no longer than one, and two in turn as long as both."""
+    first, beside, after = times(1, 10), times(1, 10), times(8, 20)
+    assert of_request([first, beside]).decode == of_request([first]).decode == 7000
+    assert of_request([first, after]).decode == 7000 + 10_000
+    assert of_request([first, after]).inference == 4000
 
 
-def test_an_empty_window_has_no_percentiles() -> None:
-    assert Window(["a"]).as_json() == {
-        "workers": 1,
-        "images_in_work": 0,
-        "images": 0,
-        "window": WINDOW,
-        "latency_ms": {},
-    }
+def test_no_stage_of_a_request_is_longer_than_the_request() -> None:
+    many = [times(begin=1 + i / 10, decoded=10 + i / 5) for i in range(64)]
+    latency = of_request(many)
+    assert all(milliseconds <= latency.total for milliseconds in latency)
+    assert sum(one.latency().decode for one in many) > latency.total
 
 
-def test_workers_see_each_others_images(tmp_path: Path) -> None:
-    ours, theirs = Window(["a"], tmp_path, 1), Window(["a"], tmp_path, 2)
-    for total in range(WINDOW):
-        ours.add("a", latency(total=1))
-        if total % 2:
-            theirs.add("a", latency(total=3))
-    theirs.set_in_work(5)
-    ours.set_in_work(2)
-    assert ours.as_json() == theirs.as_json()
-    summary = ours.as_json()
-    assert (summary["workers"], summary["images_in_work"], summary["images"]) == (2, 7, WINDOW)
-    assert summary["latency_ms"]["total"] == {"p50": 1, "p95": 3, "p99": 3}
+@pytest.mark.parametrize(
+    ("spans", "milliseconds"),
+    [
+        ([], 0),
+        ([(2, 3)], 1000),
+        ([(2, 3), (5, 6)], 2000),
+        ([(5, 6), (2, 3), (2, 6)], 4000),
+        ([(2, 4), (3, 5)], 3000),
+        ([(2, 2)], 0),
+    ],
+)
+def test_covered_time(spans: list[tuple[float, float]], milliseconds: float) -> None:
+    assert covered(spans) == milliseconds
 
 
-def test_a_worker_that_replaces_another_goes_on_with_its_counts(tmp_path: Path) -> None:
-    first = Window(["a"], tmp_path, 1)
-    first.add("a", latency(1))
-    first.set_in_work(3)
-    second = Window(["a"], tmp_path, 1)
-    assert second.as_json()["images_in_work"] == 0
-    second.add("a", latency(2))
-    (family,) = second.collect()
-    counts = [s.value for s in family.samples if s.name.endswith("_count") and s.labels["stage"] == "total"]
-    assert counts == [2]
-
-
-def test_a_worker_that_died_is_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ours, theirs = (Window(["a"], tmp_path, worker) for worker in (1, 2))
-    theirs.set_in_work(5)
-    theirs.beat(connections=7)
-    ours.beat(connections=3)
-    assert (ours.as_json()["workers"], ours.connections()) == (2, [3, 7])
-    now = time.monotonic()
-    monkeypatch.setattr("service.fleet.latency.time.monotonic", lambda: now + SILENCE + 1)
-    assert (ours.as_json()["workers"], ours.as_json()["images_in_work"], ours.connections()) == (1, 0, [3])
-
-
-def test_files_of_other_sizes_are_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "window-2").write_bytes(b"")
-    Window(["a", "b"], tmp_path, 3)
-    assert Window(["a"], tmp_path, 1).as_json()["workers"] == 1
-
-
-def test_histograms_count_the_images_of_all_workers(tmp_path: Path) -> None:
-    ours, theirs = (Window(["a", "b"], tmp_path, worker) for worker in (1, 2))
-    ours.add("a", latency(total=11))
-    theirs.add("a", latency(total=9))
-    theirs.add("b", latency(total=10_000))
-    (family,) = ours.collect()
-    samples = {(s.name, *s.labels.values()): s.value for s in family.samples}
-    name = "numeral_stage_seconds"
-    assert samples[f"{name}_count", "a", "total"] == 2
-    assert samples[f"{name}_sum", "a", "total"] == pytest.approx(0.02)
-    assert samples[f"{name}_bucket", "a", "total", "0.01"] == 1
-    assert samples[f"{name}_bucket", "a", "total", "0.02"] == 2
-    assert samples[f"{name}_bucket", "b", "total", "5.0"] == 0
-    assert samples[f"{name}_bucket", "b", "total", "+Inf"] == 1
-    assert samples[f"{name}_bucket", "a", "read", "0.001"] == 2  # a bound belongs to its bucket
+def test_server_timing_names_every_stage_in_milliseconds() -> None:
+    latency = Latency(read=1, decode=2, normalise=3, queue=0.5, inference=4.12345, total=11)
+    assert latency.server_timing() == (
+        "read;dur=1.0, decode;dur=2.0, normalise;dur=3.0, queue;dur=0.5, inference;dur=4.123, total;dur=11.0"
+    )
+    assert list(latency.as_json()) == list(STAGES)

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from service.model.batcher import TURNS_UNDER_LOAD, Batcher
+from service.fleet import metrics
+from service.fleet.board import Board
+from service.fleet.metrics import Metrics
+from service.model.batcher import TURNS_UNDER_LOAD, Batcher, InferenceError
 
 Images = NDArray[np.uint8]
 
@@ -22,13 +25,13 @@ class Network:
         self.gate = threading.Event()
         self.gate.set()
         self.batches: list[list[int]] = []
-        self.failing = False
+        self.failing: Exception | None = None
 
     def __call__(self, images: Images) -> NDArray[np.float32]:
         self.gate.wait(10)
         self.batches.append([int(image[0, 0]) for image in images])
         if self.failing:
-            raise RuntimeError("the network failed")
+            raise self.failing
         return images[:, :1, 0].astype(np.float32)
 
 
@@ -40,8 +43,16 @@ async def rows(batcher: Batcher, *numbers: int) -> list[int]:
     return [int(row[0]) for piece in await batcher.submit(numbered(*numbers)) for row in piece.probabilities]
 
 
+def counts() -> Metrics:
+    return Metrics(["a"], Board(metrics.columns(["a"])), 0)
+
+
+def in_loop(network: Network, max_batch: int, max_wait: float = 0) -> Batcher:
+    return Batcher("a", network, max_batch, counts(), max_wait=max_wait)
+
+
 def in_thread(network: Network, max_batch: int) -> Batcher:
-    return Batcher(network, max_batch, ThreadPoolExecutor(1))
+    return Batcher("a", network, max_batch, counts(), ThreadPoolExecutor(1))
 
 
 async def queued(batcher: Batcher, count: int) -> None:
@@ -71,7 +82,7 @@ def test_images_that_wait_are_joined_and_each_caller_gets_its_own() -> None:
 def test_in_the_loop_what_came_together_is_one_batch() -> None:
     async def scenario() -> None:
         network = Network()
-        batcher = Batcher(network, max_batch=4)
+        batcher = in_loop(network, max_batch=4)
         assert await asyncio.gather(*(rows(batcher, n) for n in range(6))) == [[n] for n in range(6)]
         assert network.batches == [[0, 1, 2, 3], [4, 5]]
         assert await rows(batcher, 6) == [6]
@@ -82,7 +93,7 @@ def test_in_the_loop_what_came_together_is_one_batch() -> None:
 def test_what_comes_in_the_next_turns_of_the_loop_belongs_to_the_same_batch_as_long_as_it_has_room() -> None:
     async def scenario() -> None:
         network = Network()
-        batcher = Batcher(network, max_batch=5)
+        batcher = in_loop(network, max_batch=5)
         callers = []
         for turn in range(4):
             callers += [asyncio.create_task(rows(batcher, 10 * turn + n)) for n in range(2)]
@@ -99,7 +110,7 @@ def test_under_load_there_are_turns_of_the_loop_between_batches(max_wait: float)
 
     async def scenario() -> None:
         network = Network()
-        batcher = Batcher(network, max_batch=2, max_wait=max_wait)
+        batcher = in_loop(network, max_batch=2, max_wait=max_wait)
         busy = asyncio.gather(*(rows(batcher, n) for n in range(20)))
         turns = 0
         while not busy.done():
@@ -115,7 +126,7 @@ def test_under_load_there_are_turns_of_the_loop_between_batches(max_wait: float)
 def test_images_that_come_in_every_turn_hold_up_no_full_batch(max_wait: float) -> None:
     async def scenario() -> None:
         network = Network()
-        batcher = Batcher(network, max_batch=2, max_wait=max_wait)
+        batcher = in_loop(network, max_batch=2, max_wait=max_wait)
         callers = []
         for n in range(50):
             callers.append(asyncio.create_task(rows(batcher, n)))
@@ -129,7 +140,7 @@ def test_images_that_come_in_every_turn_hold_up_no_full_batch(max_wait: float) -
 def test_a_lone_image_waits_no_longer_than_it_may_and_a_full_batch_not_at_all() -> None:
     async def scenario() -> None:
         network = Network()
-        batcher = Batcher(network, max_batch=2, max_wait=0.2)
+        batcher = in_loop(network, max_batch=2, max_wait=0.2)
         started = time.perf_counter()
         assert await asyncio.gather(rows(batcher, 1), rows(batcher, 2)) == [[1], [2]]
         assert time.perf_counter() - started < 0.2
@@ -144,7 +155,7 @@ def test_a_lone_image_waits_no_longer_than_it_may_and_a_full_batch_not_at_all() 
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("make", [Batcher, in_thread])
+@pytest.mark.parametrize("make", [in_loop, in_thread])
 def test_more_images_than_a_batch_holds_come_back_in_order(make: Callable[[Network, int], Batcher]) -> None:
     async def scenario() -> None:
         network = Network()
@@ -156,15 +167,17 @@ def test_more_images_than_a_batch_holds_come_back_in_order(make: Callable[[Netwo
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("make", [Batcher, in_thread])
+@pytest.mark.parametrize("make", [in_loop, in_thread])
 def test_a_failing_network_fails_its_own_batch_and_no_later_one(make: Callable[[Network, int], Batcher]) -> None:
     async def scenario() -> None:
         network = Network()
         batcher = make(network, 4)
-        network.failing = True
-        with pytest.raises(RuntimeError, match="the network failed"):
-            await batcher.submit(numbered(1))
-        network.failing = False
+        network.failing = RuntimeError("the network failed")
+        outcomes = await asyncio.gather(*(batcher.submit(numbered(n)) for n in (1, 2)), return_exceptions=True)
+        assert [str(outcome) for outcome in outcomes] == ["the network failed"] * 2
+        assert all(isinstance(outcome, InferenceError) for outcome in outcomes)
+        assert outcomes[0] is not outcomes[1]
+        network.failing = None
         assert await rows(batcher, 2) == [2]
         batcher.close()
 
@@ -189,5 +202,74 @@ def test_images_of_a_caller_that_left_are_never_run() -> None:
         assert await staying == [3]
         assert network.batches == [[1], [3]]
         batcher.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("make", [in_loop, in_thread])
+def test_too_little_memory_is_said_as_such_and_passes(make: Callable[[Network, int], Batcher]) -> None:
+    """It is neither the client's fault nor the network's."""
+
+    async def scenario() -> None:
+        network = Network()
+        batcher = make(network, 4)
+        network.failing = MemoryError()
+        with pytest.raises(MemoryError):
+            await batcher.submit(numbered(1))
+        network.failing = None
+        assert await rows(batcher, 2) == [2]
+        batcher.close()
+
+    asyncio.run(scenario())
+
+
+def test_callers_that_left_do_not_fill_a_batch() -> None:
+    """With four of them counted, the fifth image would be taken for the last of a full batch, and not wait."""
+
+    async def scenario() -> None:
+        network = Network()
+        batcher = in_loop(network, max_batch=5, max_wait=0.3)
+        leaving = [asyncio.create_task(rows(batcher, n)) for n in range(4)]
+        await queued(batcher, 4)
+        for task in leaving:
+            task.cancel()
+        await asyncio.gather(*leaving, return_exceptions=True)
+        assert batcher._waiting_images == 0
+        begin = time.perf_counter()
+        assert await asyncio.gather(rows(batcher, 5), rows(batcher, 6)) == [[5], [6]]
+        assert time.perf_counter() - begin > 0.15
+        assert network.batches == [[5, 6]]
+        assert batcher._waiting_images == 0
+
+    asyncio.run(scenario())
+
+
+def test_of_several_pieces_none_is_run_once_their_caller_has_left() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.gate.clear()
+        batcher = in_thread(network, max_batch=2)
+        leaving = asyncio.create_task(rows(batcher, 1, 2, 3, 4, 5))
+        while not batcher._busy:
+            await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        network.gate.set()
+        assert await rows(batcher, 6) == [6]
+        assert network.batches == [[1, 2], [6]]
+        assert batcher._waiting_images == 0
+        batcher.close()
+
+    asyncio.run(scenario())
+
+
+def test_each_run_is_counted_with_the_images_in_it() -> None:
+    async def scenario() -> None:
+        counted = counts()
+        batcher = Batcher("a", Network(), 2, counted)
+        await asyncio.gather(*(rows(batcher, n) for n in range(5)))
+        text = counted.exposition()[0].decode()
+        assert 'numeral_batch_images_count{model="a"} 3.0' in text
+        assert 'numeral_batch_images_sum{model="a"} 5.0' in text
 
     asyncio.run(scenario())

@@ -1,6 +1,8 @@
 """An engine runs on the provider that it reports, and says why when it cannot."""
 
 import dataclasses
+import hashlib
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -63,9 +65,19 @@ def test_auto_takes_the_cpu_and_says_so(artefact: Artefact, caplog: pytest.LogCa
     assert "model googlenet runs on the CPU: " in caplog.text
 
 
-def test_a_file_that_is_no_model_is_an_error(artefact: Artefact) -> None:
+def test_a_file_that_is_no_model_is_an_error(artefact: Artefact, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"nonsense")
+    other = dataclasses.replace(artefact, path=path, sha256=hashlib.sha256(b"nonsense").hexdigest())
     with pytest.raises(StartError, match="model googlenet cannot be loaded"):
-        Engine(dataclasses.replace(artefact, model=b"nonsense"), "cpu", threads=1, max_batch=64)
+        Engine(other, "cpu", threads=1, max_batch=64)
+
+
+def test_a_file_that_changed_since_it_was_checked_is_an_error(artefact: Artefact, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(artefact.read_model()[:-1])
+    with pytest.raises(StartError, match=rf"{path} has sha256 .*; its metadata\.json says {artefact.sha256}"):
+        Engine(dataclasses.replace(artefact, path=path), "cpu", threads=1, max_batch=64)
 
 
 def test_labels_that_do_not_fit_the_network_are_an_error(artefact: Artefact) -> None:

@@ -1,17 +1,27 @@
 """Files are taken out of forms and raw bodies; what cannot be understood is said, with its own status."""
 
 import asyncio
+import time
+from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
 from starlette.requests import Request
 
 from service.settings import Settings
+from service.web import upload
+from service.web.admission import Admission
 from service.web.problem import Problem
 from service.web.time_limit import TimeLimit
-from service.web.upload import Upload, read_uploads
+from service.web.upload import CONTENT_TYPE_BYTES, GRACE_SECONDS, Upload, read_uploads
 
 SETTINGS = Settings(max_body_bytes=1000, max_files=3, read_timeout_ms=200)
+
+Receive = Callable[[], Awaitable[dict[str, object]]]
+
+
+def request_by(receive: Receive, headers: list[tuple[bytes, bytes]]) -> Request:
+    return Request({"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}, receive)
 
 
 def request_of(body: bytes | list[bytes], content_type: str | None = None, length: int | None = None) -> Request:
@@ -25,7 +35,7 @@ def request_of(body: bytes | list[bytes], content_type: str | None = None, lengt
         chunk = chunks.pop(0)
         return {"type": "http.request", "body": chunk, "more_body": bool(chunks)}
 
-    return Request({"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}, receive)
+    return request_by(receive, headers)
 
 
 def form(files: list[tuple[str, tuple[str, bytes, str]]], data: dict[str, str] | None = None) -> Request:
@@ -34,9 +44,11 @@ def form(files: list[tuple[str, tuple[str, bytes, str]]], data: dict[str, str] |
     return request_of(encoded.read(), encoded.headers["content-type"])
 
 
-def read(request: Request, settings: Settings = SETTINGS) -> list[Upload]:
+def read(request: Request, settings: Settings = SETTINGS, admission: Admission | None = None) -> list[Upload]:
     async def read_within_limit() -> list[Upload]:
-        return await read_uploads(request, settings, TimeLimit(settings.read_timeout_ms / 1000))
+        begin = TimeLimit(min(GRACE_SECONDS, settings.read_timeout_ms / 1000))
+        with (admission or Admission(10**9, "bytes")).hold() as held:
+            return await read_uploads(request, settings, held, begin)
 
     return asyncio.run(read_within_limit())
 
@@ -172,10 +184,84 @@ def test_a_body_that_does_not_come_is_408() -> None:
         await asyncio.sleep(10)
         return {}
 
-    request = Request({"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}, receive)
-    with pytest.raises(Problem, match="200 ms") as raised:
-        read(request)
+    with pytest.raises(Problem, match=r"no byte of the upload came within 0\.2 s") as raised:
+        read(request_by(receive, []))
     assert raised.value.status == 408
+
+
+def drips(size: int, seconds: float) -> Receive:
+    """A body without an end, of which `size` bytes come each so many `seconds`."""
+
+    async def receive() -> dict[str, object]:
+        await asyncio.sleep(seconds)
+        return {"type": "http.request", "body": bytes(size), "more_body": True}
+
+    return receive
+
+
+def test_a_body_that_begins_and_does_not_end_in_time_is_408() -> None:
+    with pytest.raises(Problem, match=r"bytes of the upload came within 0\.2 s; all must within 200 ms") as raised:
+        read(request_by(drips(1, 0.05), []))
+    assert raised.value.status == 408
+    assert raised.value.headers == {"Connection": "close"}
+
+
+def test_a_body_that_drips_is_408_long_before_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then keeps no place for half a minute; one that keeps up the rate has all its time."""
+    monkeypatch.setattr(upload, "GRACE_SECONDS", 0.3)
+    settings = Settings(max_body_bytes=2000, read_timeout_ms=60_000)
+    with pytest.raises(Problem, match=r"came within 0\.3 s; all must within 60000 ms, and 1,000 a second"):
+        read(request_by(drips(1, 0.05), []), settings)
+    with pytest.raises(Problem, match="the limit is 2,000"):  # which it would not have reached in 0.3 s
+        read(request_by(drips(200, 0.05), [(b"content-length", b"3000")]), settings)
+
+
+def test_what_has_arrived_is_held_and_nothing_beyond_it() -> None:
+    admission = Admission(700, "bytes of uploads")
+    with pytest.raises(Problem, match="600 bytes of uploads are in work and 300 more would pass the limit of 700"):
+        read(request_of([b"x" * 300] * 3, length=900), admission=admission)
+    assert admission.admitted == 0
+    # What is announced and never comes takes no room.
+    with pytest.raises(Problem, match="closed the connection"):
+        read(request_by(leaves, [(b"content-length", b"900")]), admission=admission)
+    assert len(read(request_of([b"x" * 350] * 2), admission=admission)) == 1
+
+
+async def leaves() -> dict[str, object]:
+    return {"type": "http.disconnect"}
+
+
+def test_a_client_that_leaves_within_its_upload_is_400() -> None:
+    with pytest.raises(Problem, match="closed the connection within its upload") as raised:
+        read(request_by(leaves, []))
+    assert raised.value.status == 400
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "-1", "1e3", "\u0663"])
+def test_a_length_that_is_no_number_is_none(length: str) -> None:
+    assert read(request_by(request_of(b"bytes").receive, [(b"content-length", length.encode("utf-8"))])) == [
+        Upload(b"bytes")
+    ]
+
+
+@pytest.mark.parametrize("filler", [";", "a=b;", '"', "\\", " ", "a*0=b;"])
+def test_an_endless_content_type_is_431_before_it_is_taken_apart(filler: str) -> None:
+    content_type = 'multipart/form-data; boundary="' + filler * (64_000 // len(filler))
+    begin = time.perf_counter()
+    with pytest.raises(Problem, match="the limit is 512") as raised:
+        read(request_of(b"bytes", content_type))
+    assert raised.value.status == 431
+    assert time.perf_counter() - begin < 0.5
+
+
+@pytest.mark.parametrize("filler", [";", "a=b;", '"', "\\", " ", "a*0=b;", ';a="'])
+def test_the_longest_content_type_that_is_taken_apart_is_so_at_once(filler: str) -> None:
+    content_type = ('multipart/form-data; boundary="' + filler * 512)[:CONTENT_TYPE_BYTES]
+    begin = time.perf_counter()
+    with pytest.raises(Problem) as raised:
+        read(request_of(b"bytes", content_type))
+    assert raised.value.status == 400
+    assert time.perf_counter() - begin < 0.1
 
 
 def test_more_parts_than_a_form_may_have_are_413() -> None:
