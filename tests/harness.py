@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
@@ -82,17 +83,24 @@ def start_server(port: int, log: Path, **settings: str) -> "subprocess.Popen[byt
 
 
 @contextlib.contextmanager
-def serving(log: Path, **settings: str) -> Iterator[str]:
-    """The base URL of a server that is ready."""
+def running(log: Path, **settings: str) -> Iterator[tuple[str, psutil.Process]]:
+    """The base URL of a server that is ready, and the process whose children the workers are."""
     port = free_port()
     process = start_server(port, log, **settings)
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until_ready(url, process, log)
-        yield url
+        yield url, psutil.Process(process.pid)
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=60)
+
+
+@contextlib.contextmanager
+def serving(log: Path, **settings: str) -> Iterator[str]:
+    """The base URL alone."""
+    with running(log, **settings) as (url, _):
+        yield url
 
 
 def wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path, seconds: int = 60) -> None:

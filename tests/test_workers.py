@@ -2,7 +2,6 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,20 +10,7 @@ import psutil
 import pytest
 
 from service.fleet import shared_folder
-from tests.harness import Digits, free_port, metric, png, start_server, wait_until_ready
-
-
-@contextlib.contextmanager
-def two_workers(log: Path) -> Iterator[tuple[str, psutil.Process]]:
-    """The base URL, and the process whose children the workers are."""
-    port = free_port()
-    process = start_server(port, log, workers="2")
-    try:
-        wait_until_ready(f"http://127.0.0.1:{port}", process, log)
-        yield f"http://127.0.0.1:{port}", psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+from tests.harness import Digits, metric, png, running
 
 
 def folder_of(supervisor: psutil.Process) -> Path:
@@ -37,7 +23,7 @@ def connections(worker: psutil.Process, url: str) -> int:
 
 
 def test_stats_and_metrics_speak_for_all(tmp_path: Path, digits: Digits) -> None:
-    with two_workers(tmp_path / "log") as (url, supervisor):
+    with running(tmp_path / "log", workers="2") as (url, supervisor):
         folder = folder_of(supervisor)
         assert folder.is_dir()
         with ThreadPoolExecutor(8) as clients:
@@ -52,7 +38,7 @@ def test_stats_and_metrics_speak_for_all(tmp_path: Path, digits: Digits) -> None
 
 def test_connections_are_evened_out(tmp_path: Path, digits: Digits) -> None:
     """However the first ones fell."""
-    with two_workers(tmp_path / "log") as (url, supervisor), contextlib.ExitStack() as stack:
+    with running(tmp_path / "log", workers="2") as (url, supervisor), contextlib.ExitStack() as stack:
         clients = [stack.enter_context(httpx.Client(base_url=url)) for _ in range(12)]
         body = png(digits.pick(1))
         counts: list[int] = []
@@ -67,7 +53,7 @@ def test_connections_are_evened_out(tmp_path: Path, digits: Digits) -> None:
 
 def test_a_worker_that_died_is_replaced_and_counts_go_on(tmp_path: Path, digits: Digits) -> None:
     counted = 'numeral_requests_total{path="/classify",status="200"}'
-    with two_workers(tmp_path / "log") as (url, supervisor):
+    with running(tmp_path / "log", workers="2") as (url, supervisor):
         body = png(digits.pick(1))
         for _ in range(10):
             assert httpx.post(f"{url}/classify", content=body).status_code == 200
