@@ -9,9 +9,11 @@ import onnxruntime
 import pytest
 
 from service.errors import StartError
+from service.model import engine
 from service.model.artefact import Artefact, load
-from service.model.engine import CPU, CUDA, Engine, load_engines, pad
-from service.settings import Settings
+from service.model.engine import Engine, load_engines, pad
+from service.model.runtime import CPU, CUDA
+from service.settings import ProviderChoice, Settings
 from tests.harness import ROOT, Digits
 
 WITHOUT_CUDA = pytest.mark.skipif(
@@ -25,19 +27,19 @@ def artefact() -> Artefact:
 
 
 def test_digits_are_read(artefact: Artefact, digits: Digits) -> None:
-    engine = Engine(artefact, "cpu", threads=1, max_batch=64)
+    made = Engine(artefact, "cpu", threads=1, max_batch=64)
     images = np.stack([digits.pick(label) for label in range(10)])
-    probabilities = engine.run(images)
-    assert engine.provider == CPU
+    probabilities = made.run(images)
+    assert made.provider == CPU
     assert probabilities.dtype == np.float32
     assert probabilities.argmax(axis=1).tolist() == list(range(10))
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
 def test_an_image_is_answered_alike_alone_and_in_a_batch(artefact: Artefact, digits: Digits) -> None:
-    engine = Engine(artefact, "cpu", threads=1, max_batch=64)
-    together = engine.run(digits.images[::100])
-    alone = np.concatenate([engine.run(image[None]) for image in digits.images[::100]])
+    made = Engine(artefact, "cpu", threads=1, max_batch=64)
+    together = made.run(digits.images[::100])
+    alone = np.concatenate([made.run(image[None]) for image in digits.images[::100]])
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
@@ -60,8 +62,8 @@ def test_cuda_that_cannot_be_had_is_an_error(artefact: Artefact) -> None:
 @WITHOUT_CUDA
 def test_auto_takes_the_cpu_and_says_so(artefact: Artefact, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", "numeral"):
-        engine = Engine(artefact, "auto", threads=1, max_batch=64)
-    assert engine.provider == CPU
+        made = Engine(artefact, "auto", threads=1, max_batch=64)
+    assert made.provider == CPU
     assert "model googlenet runs on the CPU: " in caplog.text
 
 
@@ -81,9 +83,9 @@ def test_a_file_that_changed_since_it_was_checked_is_an_error(artefact: Artefact
 
 
 def test_labels_that_do_not_fit_the_network_are_an_error(artefact: Artefact) -> None:
-    engine = Engine(dataclasses.replace(artefact, labels=("a", "b")), "cpu", threads=1, max_batch=2)
+    made = Engine(dataclasses.replace(artefact, labels=("a", "b")), "cpu", threads=1, max_batch=2)
     with pytest.raises(StartError, match=r"gives 10 probabilities, and its metadata\.json has 2 labels"):
-        engine.warm_up()
+        made.warm_up()
 
 
 def test_a_default_model_that_is_not_there_is_an_error() -> None:
@@ -100,3 +102,26 @@ def test_batches_are_padded_to_sizes_that_were_warmed(count: int, max_batch: int
     assert len(result) == padded
     assert (result[:count] == images).all()
     assert not result[count:].any()
+
+
+@pytest.mark.parametrize(
+    ("provider", "flags", "wanted"),
+    [
+        ("cpu", "fpu avx512_vnni", ("int8", "fp32")),
+        ("cpu", "fpu avx2", ("fp32",)),
+        ("cpu", "fp asimddp", ("int8", "fp32")),
+        ("cuda", "fpu avx512_vnni", ("fp32",)),
+    ],
+)
+def test_auto_takes_int8_where_the_cpu_has_instructions_for_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, provider: ProviderChoice, flags: str, wanted: tuple[str, ...]
+) -> None:
+    (tmp_path / "cpuinfo").write_text(f"flags\t\t: {flags}\n")
+    monkeypatch.setattr(engine, "CPU_INFO", tmp_path / "cpuinfo")
+    assert engine.precisions(Settings(provider=provider)) == wanted
+    assert engine.precisions(Settings(provider=provider, precision="fp32")) == ("fp32",)
+
+
+def test_a_system_that_does_not_tell_gets_fp32(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(engine, "CPU_INFO", tmp_path / "none")
+    assert engine.precisions(Settings(provider="cpu")) == ("fp32",)
