@@ -1,39 +1,46 @@
-"""Any picture that Pillow has opened becomes one plane of grey levels, upright and of a bounded size."""
+"""Any picture that Pillow has opened becomes one plane of grey levels, of a bounded size."""
 
 import math
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import Image
 
+from service.picture.arrays import Grey
+
+# Larger pictures are reduced to this or less first, to more than half of it.
 WORKING_SIDE = 128
-"""Larger pictures are reduced to this or less first, to more than half of it."""
 
+# Pixels a side from which a picture of one bit is reduced, so that a pattern of dots becomes grey.
 LARGE_ONE_BIT = 40
 
+# Percentiles that become black and white in pictures of more than eight bits.
 OUTLIERS = (0.1, 99.9)
-"""Percentiles that become black and white in pictures of more than eight bits."""
 
+# A colour channel with so many times the spread of the luminance shows the ink better, as blue does yellow ink.
 COLOURED = 1.3
-"""A colour channel with so many times the spread of the luminance shows the ink better, as blue does yellow ink."""
-
-Grey = NDArray[np.float32]
-"""[H, W], 0 to 255"""
 
 
 def to_grey(image: Image.Image) -> Grey:
-    """Without transparency, turned upright, and reduced to the working size. Only the first frame is looked at."""
+    """Without transparency, and reduced to the working size. Only the first frame is looked at."""
     if image.mode == "L" and "transparency" not in image.info:
-        grey = np.asarray(reduced(image), dtype=np.float32)
-    elif image.mode.startswith("I") or image.mode == "F":
-        grey = full_range(np.asarray(reduced(image.convert("F"))))
-    elif image.has_transparency_data:
-        grey = on_opposite_ground(reduced(image.convert("LA" if image.mode == "La" else "RGBA").convert("RGBA")))
-    elif image.mode == "1":
-        grey = np.asarray(undithered(image.convert("L")), dtype=np.float32)
-    else:
-        grey = clearest(np.asarray(reduced(image.convert("RGB")), dtype=np.float32))
-    return upright(grey, image)
+        return np.asarray(reduced(image), dtype=np.float32)
+    if image.mode.startswith("I") or image.mode == "F":
+        return full_range(np.asarray(reduced(image.convert("F"))))
+    if image.has_transparency_data:
+        return on_opposite_ground(reduced(with_alpha(image)))
+    if image.mode == "1":
+        return np.asarray(undithered(image.convert("L")), dtype=np.float32)
+    # A copy of a large picture that is of the mode already would double its memory.
+    colours = image if image.mode == "RGB" else image.convert("RGB")
+    return clearest(np.asarray(reduced(colours), dtype=np.float32))
+
+
+def with_alpha(image: Image.Image) -> Image.Image:
+    """As RGBA, no copy where it is that already. Pillow has no direct way from premultiplied grey."""
+    if image.mode == "RGBA":
+        return image
+    return (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
 
 
 def reduced(image: Image.Image) -> Image.Image:
@@ -57,21 +64,6 @@ def clearest(colours: NDArray[np.float32]) -> Grey:
     spreads = colours.std(axis=(0, 1))
     best = int(spreads.argmax())
     return np.ascontiguousarray(colours[..., best]) if spreads[best] > COLOURED * luminance.std() + 1 else luminance
-
-
-def upright(grey: Grey, image: Image.Image) -> Grey:
-    """Turned and mirrored as the EXIF orientation of `image` says; damaged EXIF says nothing."""
-    if not image.info and image.format in ("PNG", "JPEG", "WEBP", "BMP", "GIF"):
-        return grey  # EXIF of these would be in `info`; Pillow takes long to find out that there is none
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # Pillow's parsers raise whatever the damage leads to
-        return grey
-    if orientation == 1:
-        return grey
-    mirrored = grey[:, ::-1] if orientation in (2, 4, 5, 7) else grey
-    quarters = {3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}.get(orientation, 0)
-    return np.ascontiguousarray(np.rot90(mirrored, quarters))
 
 
 def full_range(values: NDArray[np.float32]) -> Grey:

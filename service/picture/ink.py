@@ -3,26 +3,24 @@
 import functools
 
 import numpy as np
-from numpy.typing import NDArray
 
-from service.picture.grey import Grey
+from service.picture.arrays import Counts, Grey, Mask
 
-Mask = NDArray[np.bool_]
-Counts = NDArray[np.intp]
-
+# The paper is fitted on every n-th pixel, so that about so many are looked at along a side.
 FIT_SIDE = 32
-"""The paper is fitted on every n-th pixel, so that about so many are looked at along a side."""
 
+# So many of all pixels have the very same level, and so many of the paper's are near it: a drawing or a scan, whose
+# paper needs no fit. An overexposed photograph has the first and not the second.
 FLAT_SHARE = 0.25
 FLAT_PAPER = 0.8
-"""So many of all pixels have the very same level, and so many of the paper's are near it: a drawing or a scan, whose
-paper needs no fit. An overexposed photograph has the first and not the second."""
 
+# Share of the side that counts as the frame where box lines and a neighbour's strokes intrude.
 MARGIN = 0.12
-"""Share of the side that counts as the frame where box lines and a neighbour's strokes intrude."""
 
+# Of Otsu's threshold, which cuts a faint pencil stroke into pieces.
 INK_THRESHOLD = 0.6
-"""Of Otsu's threshold, which cuts a faint pencil stroke into pieces."""
+
+LEVELS = np.arange(256, dtype=np.float64)
 
 
 def find_ink(grey: Grey) -> tuple[Grey, Mask]:
@@ -128,6 +126,3 @@ def cut_of(counts: Counts) -> int:
     above = below[-1] - below
     difference = sums / np.maximum(below, 1) - (sums[-1] - sums) / np.maximum(above, 1)
     return int((below * above * difference * difference).argmax()) + 1
-
-
-LEVELS = np.arange(256, dtype=np.float64)

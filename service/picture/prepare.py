@@ -8,16 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.picture.decode import load_pixels, note_of, open_image
+from service.picture.decode import decode
 from service.picture.fault import Fault, FaultKind, Unreadable
 from service.picture.grey import WORKING_SIDE
 from service.picture.normalise import Normalised, normalise, normalise_grey
-from service.picture.plain_png import read_plain_png
+from service.picture.plain_png import is_plain_png, read_plain_png
 from service.picture.resize import resize
+from service.picture.structure.limits import Limits, damaged
+from service.picture.structure.scan import QUICK_FORMATS, format_of, strip
 
-# A file up to this many bytes and pixels takes about as long to prepare as the way to another process and back.
+# What is up to this takes about as long to prepare as the way to another process and back: bytes of the file and of
+# what its scan leaves of it, pixels, and parts of its structure.
 QUICK_BYTES = 64_000
-QUICK_PIXELS = 32 * 32
+QUICK_STRIPPED_BYTES = 16_000
+QUICK = Limits(pixels=32 * 32, parts=64)
 
 
 class Wanted(NamedTuple):
@@ -44,47 +48,59 @@ class Prepared(NamedTuple):
 
 
 def prepare(content: bytes, wanted: Wanted) -> Prepared:
-    """Never raises but MemoryError: whatever an odd file leads to is that file's own trouble."""
+    """Raises nothing but MemoryError: whatever else an odd file leads to is that file's own trouble."""
     start = time.perf_counter()
     image: Image.Image | None = None
     try:
-        if wanted.reads_digits:
-            plain = read_plain_png(content, min(QUICK_PIXELS, wanted.max_pixels))
-            if plain is not None:
-                decoded = time.perf_counter()
-                return done(normalise_grey(plain.astype(np.float32), plain.shape[::-1]), None, start, decoded)
-        opened = open_image(content, wanted.max_pixels)
-        load_pixels(opened, at_least=2 * max(WORKING_SIDE, wanted.shape[-1]))
-        image, decoded = opened, time.perf_counter()
-        made = normalise(image) if wanted.reads_digits else Normalised(resize(image, wanted.shape))
-        return done(made, note_of(image), start, decoded)
+        plain = read_plain_png(content, min(QUICK.pixels, wanted.max_pixels)) if wanted.reads_digits else None
+        if plain is not None:
+            decoded = time.perf_counter()
+            height, width = plain.shape
+            return made(normalise_grey(plain.astype(np.float32), (width, height)), None, start, decoded)
+        stripped = strip(content, Limits(wanted.max_pixels))
+        image = decode(stripped, at_least=2 * max(WORKING_SIDE, wanted.shape[-1]))
+        decoded = time.perf_counter()
+        normalised = normalise(image) if wanted.reads_digits else Normalised(resize(image, wanted.shape))
+        note = "only the first of several frames was read" if stripped.several else None
+        return made(normalised, note, start, decoded)
     except MemoryError:
         raise
     except Unreadable as unreadable:
         return failed(unreadable.fault, start)
-    except Exception as error:  # Pillow's plugins raise anything on hostile content
-        doing = "decoded" if image is None else f"normalised, of mode {image.mode} and size {image.size}"
-        return failed(Fault(FaultKind.DAMAGED, f"the file cannot be {doing}: {error}"), start)
+    except Exception as error:  # on hostile content Pillow's plugins raise anything, and kornia-rs Exception itself
+        return failed(fault_of(error, content, image), start)
 
 
-def done(made: Normalised, note: str | None, start: float, decoded: float) -> Prepared:
+def made(normalised: Normalised, note: str | None, start: float, decoded: float) -> Prepared:
     """`start`, `decoded`: of `time.perf_counter`."""
-    return Prepared(made.digit, made.reason, note, None, decoded - start, time.perf_counter() - decoded)
+    seconds = time.perf_counter() - decoded
+    return Prepared(normalised.digit, normalised.reason, note, None, decoded - start, seconds)
 
 
 def failed(fault: Fault, start: float) -> Prepared:
     return Prepared(None, None, None, fault, time.perf_counter() - start, 0.0)
 
 
+def fault_of(error: Exception, content: bytes, image: Image.Image | None) -> Fault:
+    """`image`: None where it could not be decoded."""
+    if image is None:
+        return damaged(format_of(content) or "image", error).fault
+    what = f"the image of mode {image.mode} and {image.width}×{image.height} pixels"
+    return Fault(FaultKind.DAMAGED, f"{what} cannot be normalised: {error}")
+
+
 def is_quick(content: bytes) -> bool:
     """Whether `prepare` takes so little that it may run where others wait for it. What is not sure is not quick."""
-    if len(content) > QUICK_BYTES or content.startswith((b"II", b"MM")):
+    if len(content) > QUICK_BYTES:
+        return False
+    if is_plain_png(content, QUICK.pixels):
+        return True
+    if format_of(content) not in QUICK_FORMATS:
         return False
     try:
-        image = open_image(content, QUICK_PIXELS)
+        return len(strip(content, QUICK).content) <= QUICK_STRIPPED_BYTES
     except Unreadable:
         return False
-    return image.width * image.height <= QUICK_PIXELS
 
 
 def warm_up(wanted: Wanted) -> None:

@@ -2,24 +2,17 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
-from service.picture.grey import full_range
+from service.picture.grey import full_range, with_alpha
 
 
 def resize(image: Image.Image, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """uint8 `shape`: [side, side] in grey or [3, side, side]. Of any mode and orientation; first frame, on white."""
+    """uint8 `shape`: [side, side] in grey or [3, side, side]. Of any mode, upright; first frame, on white."""
     side = shape[-1]
-    flat = opaque(upright(image), side).convert("L" if len(shape) == 2 else "RGB")
+    flat = opaque(image, side).convert("L" if len(shape) == 2 else "RGB")
     pixels = np.asarray(flat.resize((side, side), Image.Resampling.BILINEAR))
     return pixels if pixels.ndim == 2 else np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
-
-
-def upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # Pillow's parsers raise whatever damaged EXIF leads to, and then it says nothing
-        return image
 
 
 def opaque(image: Image.Image, side: int) -> Image.Image:
@@ -31,5 +24,5 @@ def opaque(image: Image.Image, side: int) -> Image.Image:
     if not image.has_transparency_data:
         return image
     page = Image.new("RGBA", image.size, "white")
-    page.alpha_composite(image.convert("LA" if image.mode == "La" else "RGBA").convert("RGBA"))
+    page.alpha_composite(with_alpha(image))
     return page

@@ -4,10 +4,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Mask = NDArray[np.bool_]
-Counts = NDArray[np.intp]
+from service.picture.arrays import Counts, Mask
 
 
 class Box(NamedTuple):
@@ -28,6 +26,19 @@ class Box(NamedTuple):
 
     def grown(self, by: int) -> "Box":
         return Box(self.top - by, self.bottom + by, self.left - by, self.right + by)
+
+
+def bounds(mask: Mask) -> Box:
+    """Of a mask that is not empty."""
+    # Bytes are searched faster than numpy gets to its loop.
+    height, width = mask.shape
+    by_row, by_column = mask.tobytes(), mask.T.tobytes()
+    return Box(
+        by_row.find(1) // width,
+        by_row.rfind(1) // width + 1,
+        by_column.find(1) // height,
+        by_column.rfind(1) // height + 1,
+    )
 
 
 @dataclass(frozen=True)

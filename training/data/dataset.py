@@ -14,6 +14,7 @@ from torchvision.transforms import v2
 
 from service.picture.normalise import Normalised, normalise
 from service.picture.resize import resize
+from service.picture.upright import upright_as_opened
 from training.errors import TrainingError
 from training.networks.contract import InputContract
 
@@ -184,7 +185,8 @@ def are_digits(labels: tuple[str, ...], contract: InputContract) -> bool:
 
 def read_image(path: Path, contract: InputContract, digits: bool) -> Normalised:
     try:
-        with Image.open(path) as image:
+        with Image.open(path) as opened:
+            image = upright_as_opened(opened)
             return normalise(image) if digits else Normalised(resize(image, contract.shape))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise TrainingError(f"{path} cannot be read as an image: {error}; mend or remove it") from error

@@ -10,7 +10,7 @@ import torch
 from numpy.random import Generator
 from PIL import Image, ImageFilter
 
-from service.picture.normalise import canonical
+from service.picture.canonical import canonical
 from training.data import glyphs, strokes
 from training.data.dataset import NOT_A_DIGIT, Split
 from training.data.strokes import Ink

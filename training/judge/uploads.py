@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from service.picture.grey import to_grey
+from service.picture.upright import upright_as_opened
 from training.data.dataset import DIGIT_LABELS, NOT_A_DIGIT
 from training.errors import TrainingError
 from training.evaluate import Accuracy
@@ -202,5 +203,5 @@ def title(answer: Read) -> str:
 def thumbnail(path: Path) -> np.ndarray:
     """uint8 [56, 56], as the service sees it: upright, on paper where it was transparent."""
     with Image.open(path) as image:
-        grey = to_grey(image).astype(np.uint8)
+        grey = to_grey(upright_as_opened(image)).astype(np.uint8)
     return np.asarray(Image.fromarray(grey).resize((56, 56), Image.Resampling.BILINEAR))

@@ -12,8 +12,9 @@ from PIL import Image, ImageDraw, ImageOps
 
 from service.model.artefact import load
 from service.model.engine import Engine
-from service.picture import normalise as n
+from service.picture.canonical import CENTRE, centre_of_mass
 from service.picture.grey import WORKING_SIDE, to_grey
+from service.picture.normalise import normalise
 from tests.harness import ROOT, Digits, sample_digits
 
 ENGINE = Engine(load(ROOT / "exported/googlenet"), "cpu", threads=1, max_batch=64)
@@ -22,7 +23,7 @@ Pixels = NDArray[np.uint8]
 
 def read(image: Image.Image) -> int:
     """What the shipped GoogLeNet reads in the normalised image."""
-    normalised = n.normalise(image)
+    normalised = normalise(image)
     assert normalised.digit is not None, normalised.reason
     return int(ENGINE.run(normalised.digit[None])[0].argmax())
 
@@ -36,20 +37,20 @@ def on_paper(digit: Pixels, size: int = 120, offset: tuple[int, int] = (30, 30),
 
 
 def test_canonical_digits_pass_unchanged(digits: Digits) -> None:
-    same = [np.array_equal(n.normalise(Image.fromarray(digit)).digit, digit) for digit in digits.images[::25]]
+    same = [np.array_equal(normalise(Image.fromarray(digit)).digit, digit) for digit in digits.images[::25]]
     assert np.mean(same) > 0.98
 
 
 @pytest.mark.parametrize("label", range(10))
 def test_a_canonical_form_is_made(digits: Digits, label: int) -> None:
-    digit = n.normalise(Image.fromarray(on_paper(digits.pick(label)))).digit
+    digit = normalise(Image.fromarray(on_paper(digits.pick(label)))).digit
     assert digit is not None
     assert digit.shape == (28, 28)
     assert digit.dtype == np.uint8
     rows, columns = np.nonzero(digit > 40)
     assert max(np.ptp(rows), np.ptp(columns)) < 20
-    centre = n.centre_of_mass(digit.astype(np.float32))
-    assert all(abs(place - n.CENTRE) <= 1 for place in centre)
+    centre = centre_of_mass(digit.astype(np.float32))
+    assert all(abs(place - CENTRE) <= 1 for place in centre)
 
 
 def test_mnist_on_paper_is_read_as_the_sample_is_labelled(digits: Digits) -> None:
@@ -73,23 +74,6 @@ def test_place_polarity_and_light_do_not_change_the_answer(
     page += np.linspace(-gradient, gradient, page.shape[1])
     pixels = np.clip(page, 0, 255).astype(np.uint8)
     assert read(Image.fromarray(255 - pixels if inverted else pixels)) == label
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_all_eight_exif_orientations_are_undone(digits: Digits, orientation: int) -> None:
-    upright = Image.fromarray(on_paper(digits.pick(4)))
-    undo = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }
-    stored = upright.transpose(undo[orientation]) if orientation > 1 else upright
-    stored.getexif()[0x0112] = orientation
-    assert np.array_equal(to_grey(stored), to_grey(upright))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +107,7 @@ def test_box_lines_at_the_border_are_left_out(digits: Digits) -> None:
 def test_a_bit_of_a_line_at_the_border_alone_is_blank(line: tuple[slice, slice]) -> None:
     page = np.full((120, 120), 200, np.uint8)
     page[line] = 60
-    normalised = n.normalise(Image.fromarray(page))
+    normalised = normalise(Image.fromarray(page))
     assert normalised.reason == "blank: only lines or dirt at the border"
 
 
@@ -136,7 +120,7 @@ def test_a_speck_of_dirt_is_left_out(digits: Digits) -> None:
 @pytest.mark.parametrize("size", [(5, 5), (5, 40), (28, 28), (500, 300)])
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_a_blank_image_of_any_size_is_refused(size: tuple[int, int], level: int) -> None:
-    normalised = n.normalise(Image.new("L", size, level))
+    normalised = normalise(Image.new("L", size, level))
     assert normalised.digit is None
     assert normalised.reason is not None
     assert normalised.reason.startswith("blank: ")
@@ -181,7 +165,7 @@ def test_a_hot_pixel_in_sixteen_bits_hides_nothing(digits: Digits) -> None:
 
 def test_paper_with_noise_alone_is_blank() -> None:
     noise = np.random.default_rng(0).normal(200, 4, (100, 80))
-    assert n.normalise(Image.fromarray(noise.astype(np.uint8))).digit is None
+    assert normalise(Image.fromarray(noise.astype(np.uint8))).digit is None
 
 
 @settings(max_examples=100, deadline=None)
@@ -190,7 +174,7 @@ def test_paper_with_noise_alone_is_blank() -> None:
 )
 def test_no_image_at_all_breaks_it(width: int, height: int, seed: int, mode: str) -> None:
     noise = np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
-    normalised = n.normalise(Image.fromarray(noise).convert(mode))
+    normalised = normalise(Image.fromarray(noise).convert(mode))
     assert (normalised.digit is None) == (normalised.reason is not None)
 
 
@@ -200,36 +184,17 @@ def test_a_photo_in_the_repository_is_read() -> None:
         assert read(ImageOps.invert(photo.convert("RGB"))) == 2
 
 
-def damaged_exif(kind: str) -> Image.Image:
-    page = Image.fromarray(on_paper(sample_digits().pick(4)))
-    buffer = BytesIO()
-    page.save(buffer, kind, exif=b"Exif\0\0 no TIFF header")
-    return Image.open(buffer)
-
-
-@pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
-def test_damaged_exif_says_nothing_and_the_digit_is_read(kind: str) -> None:
-    assert read(damaged_exif(kind)) == 4
-
-
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3.4e38, -3.4e38, 1e-45])
 @pytest.mark.parametrize("everywhere", [True, False])
 def test_floats_that_are_no_brightness_break_nothing(digits: Digits, value: float, everywhere: bool) -> None:
     page = on_paper(digits.pick(4)).astype(np.float32)
     page[slice(None) if everywhere else slice(2)] = value
-    normalised = n.normalise(Image.fromarray(page))
+    normalised = normalise(Image.fromarray(page))
     assert (normalised.digit is None) == (normalised.reason is not None)
 
 
 def test_a_large_picture_is_reduced_before_it_becomes_floats() -> None:
     assert to_grey(Image.new("RGBA", (4000, 3000))).size < 4 * WORKING_SIDE**2
-
-
-@pytest.mark.parametrize(("old", "new"), [(5, 20), (20, 20), (28, 20), (31, 17), (128, 20), (1, 20), (100, 1)])
-def test_resampling_is_pillows_bilinear_filter(old: int, new: int) -> None:
-    line = np.random.default_rng(0).random((1, old)).astype(np.float32)
-    theirs = np.asarray(Image.fromarray(line).resize((new, 1), Image.Resampling.BILINEAR))
-    np.testing.assert_allclose(line @ n.resampling(old, new).T, theirs, atol=1e-5)
 
 
 def page_of(texts: list[tuple[int, int, int]], size: tuple[int, int] = (120, 200)) -> Image.Image:
@@ -242,7 +207,7 @@ def page_of(texts: list[tuple[int, int, int]], size: tuple[int, int] = (120, 200
 
 
 def reason_of(image: Image.Image) -> str:
-    normalised = n.normalise(image)
+    normalised = normalise(image)
     assert normalised.digit is None
     assert normalised.reason is not None
     return normalised.reason
@@ -273,7 +238,7 @@ def test_a_page_of_text_is_refused() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_white_noise_is_refused(side: int, seed: int) -> None:
     noise = np.random.default_rng(seed).integers(0, 256, (side, side), np.uint8)
-    normalised = n.normalise(Image.fromarray(noise))
+    normalised = normalise(Image.fromarray(noise))
     if normalised.digit is not None:  # on few pixels noise can be strokes; then the network is not sure
         assert ENGINE.run(normalised.digit[None])[0].max() < ENGINE.artefact.reject_threshold
 
@@ -340,7 +305,7 @@ def test_a_canonical_digit_compressed_is_passed_on_as_it_is(label: int, quality:
     buffer = BytesIO()
     Image.fromarray(digit).save(buffer, "JPEG", quality=quality)
     picture = Image.open(buffer)
-    again = n.normalise(picture).digit
+    again = normalise(picture).digit
     assert again is not None
     assert np.abs(again.astype(int) - digit).mean() < 15
     assert read(picture) == label

@@ -50,10 +50,10 @@ def test_what_both_read_of_damaged_pixels_is_the_same(digits: Digits) -> None:
         damaged = bytearray(content)
         damaged[place] ^= change
         damaged[checksum : checksum + 4] = zlib.crc32(damaged[37:checksum]).to_bytes(4, "big")
-        plain = read_plain_png(bytes(damaged), LIMIT)
         with suppress(OSError, SyntaxError):  # Pillow also looks at the checksum within
             by_pillow = np.asarray(Image.open(BytesIO(damaged)))
             read += 1
+            plain = read_plain_png(bytes(damaged), LIMIT)
             assert plain is not None
             assert np.array_equal(plain, by_pillow)
     assert read > 10

@@ -1,0 +1,109 @@
+"""JPEG: segments that begin with a marker, scans of entropy-coded pixels between them (ITU-T T.81, annex B)."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from service.picture.fault import FaultKind, Unreadable
+from service.picture.structure.directory import EXIF, orientation_of
+from service.picture.structure.limits import Limits, damaged
+from service.picture.structure.stripped import Stripped
+
+START = b"\xff\xd8"
+# Within a scan 0xFF is data where 0 follows, and a place to restart where D0 to D7 do; 0xFF before 0xFF only fills.
+MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+FILL = re.compile(rb"\xff{2,}")
+
+END_OF_IMAGE, START_OF_SCAN, EXIF_SEGMENT = 0xD9, 0xDA, 0xE1
+PROGRESSIVE = 0xC2
+# Baseline, extended sequential and progressive. No camera, phone or browser makes the other processes.
+FRAMES = {0xC0, 0xC1, PROGRESSIVE}
+OTHER_FRAMES = {0xC3, *range(0xC5, 0xD0)} - {0xC8, 0xCC}
+# Huffman and quantisation tables, with the most bytes that the tables of one frame can take.
+TABLES = {0xC4: 2 + 8 * (17 + 256), 0xDB: 2 + 4 * (1 + 128)}
+RESTART_INTERVAL = 0xDD
+# These two say how the components are to become colours.
+COLOURS = {0xE0: b"JFIF\0", 0xEE: b"Adobe"}
+
+# libjpeg's own progressive files have 10 scans, those of the most thorough optimisers some 20. Each goes over all the
+# pixels, however few bytes it has: 25 scans of a picture of the most pixels that are allowed take half a second.
+MOST_SCANS = 100
+SCANS_OF_THE_LARGEST = 25
+
+
+class Segment(NamedTuple):
+    """`content[start:end]` begins with 0xFF and the marker; behind a scan's header come its pixels."""
+
+    marker: int
+    start: int
+    end: int
+
+
+def segments(content: bytes, limits: Limits) -> Iterator[Segment]:
+    """From the start of the image to the end of it, or of the file."""
+    position = len(START)
+    for _ in limits.budget("segments"):
+        found = MARKER.search(content, position)
+        if not found:
+            return
+        start, marker = found.start(), content[found.start() + 1]
+        if marker == END_OF_IMAGE:
+            yield Segment(marker, start, start + 2)
+            return
+        position = start + 2 + int.from_bytes(content[start + 2 : start + 4], "big")
+        if marker == START_OF_SCAN:
+            behind = MARKER.search(content, position)
+            position = behind.start() if behind else len(content)
+        yield Segment(marker, start, position)
+
+
+def strip(content: bytes, limits: Limits) -> Stripped:
+    """Tables, frame and scans; what stands behind the end of the image, as in phones' files, is another picture."""
+    kept, size, scans, orientation = [START], None, 0, None
+    for segment in segments(content, limits):
+        marker, data = segment.marker, content[segment.start : segment.end]
+        if marker in FRAMES:
+            if size:
+                raise damaged("JPEG", "it has two frames")
+            size = frame_size(data)
+            limits.check_size(*size)
+        elif marker == START_OF_SCAN:
+            scans += 1
+            check_scans(scans, size, limits)
+            data = FILL.sub(b"\xff", data) if b"\xff\xff" in data else data
+        elif marker == EXIF_SEGMENT and orientation is None and data.startswith(EXIF, 4):
+            orientation = orientation_of(data[4:])
+        if is_kept(marker, data):
+            kept.append(data)
+    if not size or not scans:
+        raise damaged("JPEG", "it has no pixels")
+    return Stripped("JPEG", b"".join(kept), *size, orientation or 1)
+
+
+def is_kept(marker: int, data: bytes) -> bool:
+    """Raises Unreadable where a segment cannot be what its marker says."""
+    if marker in OTHER_FRAMES:
+        raise damaged("JPEG", f"its coding process is number {marker - 0xC0}; supported: 0, 1 and 2")
+    if marker in TABLES and len(data) - 2 > TABLES[marker]:
+        raise damaged("JPEG", f"its tables have {len(data) - 2:,} bytes; {TABLES[marker]:,} are enough for all")
+    if marker in COLOURS:
+        return data.startswith(COLOURS[marker], 4)
+    return marker in FRAMES or marker in TABLES or marker in (START_OF_SCAN, RESTART_INTERVAL, END_OF_IMAGE)
+
+
+def frame_size(data: bytes) -> tuple[int, int]:
+    """Width and height of a frame segment."""
+    height, width = int.from_bytes(data[5:7], "big"), int.from_bytes(data[7:9], "big")
+    if not width or not height:
+        raise damaged("JPEG", f"its frame is of {width}×{height} pixels")
+    return width, height
+
+
+def check_scans(scans: int, size: tuple[int, int] | None, limits: Limits) -> None:
+    if size is None:
+        raise damaged("JPEG", "a scan comes before the frame")
+    most = min(MOST_SCANS, SCANS_OF_THE_LARGEST * limits.pixels // (size[0] * size[1]))
+    if scans > most:
+        raise Unreadable(
+            FaultKind.TOO_LARGE, f"the JPEG has more than {most} scans, the limit at {size[0]}×{size[1]} pixels"
+        )
