@@ -72,21 +72,26 @@ def free_port() -> int:
         return port
 
 
-def start_server(port: int, log: Path, **settings: str) -> "subprocess.Popen[bytes]":
-    """`bentoml serve` in a process of its own; `settings` are NUMERAL_ variables without their prefix."""
+def start_server(port: int, log: Path, server: Path | None = None, **settings: str) -> "subprocess.Popen[bytes]":
+    """`bentoml serve` in a process of its own; `settings` are NUMERAL_ variables without their prefix.
+
+    `server`: the folder that is served, this checkout if none is given.
+    """
     own = {f"NUMERAL_{name.upper()}": value for name, value in settings.items()}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("NUMERAL_")}
     inherited["BENTOML_DO_NOT_TRACK"] = "True"
     command = [str(BENTOML), "serve", "--host", "127.0.0.1", "--port", str(port)]
     with log.open("wb") as output:
-        return subprocess.Popen(command, cwd=ROOT, env=inherited | own, stdout=output, stderr=subprocess.STDOUT)
+        return subprocess.Popen(
+            command, cwd=server or ROOT, env=inherited | own, stdout=output, stderr=subprocess.STDOUT
+        )
 
 
 @contextlib.contextmanager
-def running(log: Path, **settings: str) -> Iterator[tuple[str, psutil.Process]]:
+def running(log: Path, server: Path | None = None, **settings: str) -> Iterator[tuple[str, psutil.Process]]:
     """The base URL of a server that is ready, and the process whose children the workers are."""
     port = free_port()
-    process = start_server(port, log, **settings)
+    process = start_server(port, log, server, **settings)
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until_ready(url, process, log)

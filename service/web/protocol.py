@@ -35,6 +35,9 @@ PIPELINED = 32
 # a connection is reset where it is closed before all has been read.
 LINGER_SECONDS = 2
 
+# Bytes that are, behind a request that was refused for what it is.
+LINGER_BYTES = 1_000_000
+
 # Seconds that a new connection is left for its request, where the server stops meanwhile.
 LAST_REQUEST_SECONDS = 1
 
@@ -73,8 +76,9 @@ class Protocol(HttpToolsProtocol):
     _chunk_count = 0
     # It asks for another protocol, and is read again without that.
     _again = False
-    # Nothing more is read.
+    # Nothing more is read, but thrown away.
     _over = False
+    _thrown_away = 0
     _stopping = False
     _timer: asyncio.TimerHandle | None = None
 
@@ -106,6 +110,7 @@ class Protocol(HttpToolsProtocol):
         while data and not self._over:
             data = self._feed(data)
         if self._over:
+            self._throw_away(len(data))
             return
         if self._head_bytes > HEAD_BYTES and self._awaited is Awaited.HEAD:
             self._refuse(head_too_large().problem)
@@ -122,11 +127,7 @@ class Protocol(HttpToolsProtocol):
                 return b""
             return self._begin_again() + data[upgrade.args[0] :]
         except httptools.HttpParserError as error:
-            refused = error.__context__
-            if isinstance(refused, Refused):
-                self._refuse(refused.problem)
-            else:
-                self._refuse(Problem(HTTPStatus.BAD_REQUEST, f"the request is no valid HTTP: {error}"))
+            self._refuse(problem_of(error))
         return b""
 
     def _hand_over(self) -> None:
@@ -242,6 +243,11 @@ class Protocol(HttpToolsProtocol):
 
     # The end of a connection.
 
+    def _throw_away(self, size: int) -> None:
+        self._thrown_away += size
+        if self._thrown_away > LINGER_BYTES:
+            self.transport.abort()
+
     def _refuse(self, problem: Problem) -> None:
         """Answers what arrives by `problem`. What was asked before it is answered still."""
         self._over = True
@@ -271,6 +277,13 @@ class Protocol(HttpToolsProtocol):
         }
         lines = [f"{name}: {value}\r\n".encode() for name, value in headers.items()]
         self.transport.write(b"".join([STATUS_LINE[problem.status], *lines, b"\r\n", body]))
+
+
+def problem_of(error: httptools.HttpParserError) -> Problem:
+    refused = error.__context__
+    if isinstance(refused, Refused):
+        return refused.problem
+    return Problem(HTTPStatus.BAD_REQUEST, f"the request is no valid HTTP: {error}")
 
 
 def head_too_large() -> Refused:

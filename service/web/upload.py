@@ -16,9 +16,11 @@ from service.web.time_limit import TimeLimit
 # Text fields that a form may hold beside its files.
 TEXT_FIELDS = 64
 
-# Headers of a part, and bytes of each; a file name is in one.
+# Headers of a part, and bytes of each; a file name is in one. Of all parts together there may be fewer: to take a
+# header apart takes a hundred times as long as to read it.
 PART_HEADERS = 8
 PART_HEADER_BYTES = 4224
+FORM_HEADER_BYTES = 131_072
 
 # Bytes of the Content-Type. Taking one apart is slow beyond measure where it is long and odd; none is ever long.
 CONTENT_TYPE_BYTES = 512
@@ -152,12 +154,15 @@ def boundary_of(content_type: str) -> str | None:
 def parse_multipart(body: bytes, boundary: str, limit: int) -> list[Part]:
     """Raises Problem: 400 where the body is not what its boundary says, 413 past `limit` parts or a part's headers."""
     parts: list[Part] = []
-    segment, content = None, b""
+    segment, content, headers = None, b"", 0
     try:
         with parser_of(boundary) as parser:
             for event in parser.parse(body):
                 if isinstance(event, MultipartSegment):
                     segment, content = event, b""
+                    headers += sum(len(name) + len(value) for name, value in event.headerlist)
+                    if headers > FORM_HEADER_BYTES:
+                        raise too_many_headers(f"of all parts together {FORM_HEADER_BYTES:,} bytes are allowed")
                     if len(parts) == limit:
                         detail = f"the form has more than {limit} parts; that is the limit"
                         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
@@ -166,14 +171,15 @@ def parse_multipart(body: bytes, boundary: str, limit: int) -> list[Part]:
                 elif segment:
                     parts.append(Part(text(segment.name), segment.filename and text(segment.filename), content))
     except ParserLimitReached as error:
-        detail = (
-            f"the headers of a part are too long; a part may have {PART_HEADERS}, each of {PART_HEADER_BYTES:,} bytes"
-        )
-        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail) from error
+        raise too_many_headers(f"a part may have {PART_HEADERS}, each of {PART_HEADER_BYTES:,} bytes") from error
     except MultipartError as error:
         detail = f"the multipart body is malformed: {error}; its boundary is {boundary[:40]!r}"
         raise Problem(HTTPStatus.BAD_REQUEST, detail) from error
     return parts
+
+
+def too_many_headers(allowed: str) -> Problem:
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the headers of a part are too long; {allowed}")
 
 
 def parser_of(boundary: str) -> PushMultipartParser:
