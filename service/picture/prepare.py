@@ -52,7 +52,7 @@ def prepare(content: bytes, wanted: Wanted) -> Prepared:
     start = time.perf_counter()
     image: Image.Image | None = None
     try:
-        plain = read_plain_png(content, min(QUICK.pixels, wanted.max_pixels)) if wanted.reads_digits else None
+        plain = read_plain_png(content, wanted.max_pixels) if wanted.reads_digits else None
         if plain is not None:
             decoded = time.perf_counter()
             height, width = plain.shape

@@ -1,5 +1,6 @@
 """BMP: a file header, one of seven picture headers, colours and rows of pixels, these in runs where they are packed."""
 
+import functools
 import struct
 from typing import NamedTuple
 
@@ -14,8 +15,8 @@ OLDEST = struct.Struct("<2H2xH")
 HEADER = struct.Struct("<Ii2xHI12xI")
 PLAIN, RUNS_OF_BYTES, RUNS_OF_NIBBLES, MASKED = range(4)
 
-# A code is a run or a move: at a quarter of a microsecond each, so many times as many as there may be parts.
-CODES_A_PART = 10
+# A code is a run of pixels or a move: so many times as many as there may be parts.
+CODES_A_PART = 5
 
 
 class Header(NamedTuple):
@@ -69,12 +70,18 @@ def unpacked(content: bytes, header: Header, limits: Limits) -> bytes:
     return SIGNATURE + struct.pack("<3I", offset + len(pixels), 0, offset) + head + colours + pixels
 
 
+@functools.cache
+def longest_runs(nibbles: bool) -> list[bytes]:
+    """Of each value, as a byte or as two nibbles in turns."""
+    return [bytes([value >> 4, value & 15] * 128 if nibbles else [value] * 255) for value in range(256)]
+
+
 def unpack(content: bytes, position: int, header: Header, limits: Limits) -> bytes:
     """Rows from the lowest up, each filled to a multiple of four bytes; pixels that no run names are 0."""
     width, height = header.width, header.height
     nibbles = header.compression == RUNS_OF_NIBBLES
     stride = width + -width % 4
-    rows = bytearray(stride * height)
+    runs, rows = longest_runs(nibbles), bytearray(stride * height)
     x = y = 0
     for _ in limits.budget("runs of pixels", (CODES_A_PART - 1) * limits.parts):
         if y >= height or (y == height - 1 and x >= width):
@@ -84,7 +91,7 @@ def unpack(content: bytes, position: int, header: Header, limits: Limits) -> byt
         count, value = content[position], content[position + 1]
         position += 2
         if count:
-            run = bytes([value >> 4, value & 15]) * (count // 2 + 1) if nibbles else bytes([value]) * count
+            run = runs[value]
         elif value == 0:
             x, y = 0, y + 1
             continue
@@ -102,7 +109,8 @@ def unpack(content: bytes, position: int, header: Header, limits: Limits) -> byt
             position += length + length % 2
             if len(run) < count:
                 break
-        shown = max(0, min(count, width - x))
-        rows[y * stride + x : y * stride + x + shown] = run[:shown]
+        if x < width:
+            start, shown = y * stride + x, min(count, width - x)
+            rows[start : start + shown] = run[:shown]
         x += count
     raise damaged("BMP", "its runs end before its pixels do")

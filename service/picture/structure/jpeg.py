@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from service.picture.fault import FaultKind, Unreadable
 from service.picture.structure.directory import EXIF, orientation_of
@@ -22,6 +21,7 @@ OTHER_FRAMES = {0xC3, *range(0xC5, 0xD0)} - {0xC8, 0xCC}
 # Huffman and quantisation tables, with the most bytes that the tables of one frame can take.
 TABLES = {0xC4: 2 + 8 * (17 + 256), 0xDB: 2 + 4 * (1 + 128)}
 RESTART_INTERVAL = 0xDD
+PLAIN = {*FRAMES, START_OF_SCAN, RESTART_INTERVAL, END_OF_IMAGE}
 # These two say how the components are to become colours.
 COLOURS = {0xE0: b"JFIF\0", 0xEE: b"Adobe"}
 
@@ -31,12 +31,8 @@ MOST_SCANS = 100
 SCANS_OF_THE_LARGEST = 25
 
 
-class Segment(NamedTuple):
-    """`content[start:end]` begins with 0xFF and the marker; behind a scan's header come its pixels."""
-
-    marker: int
-    start: int
-    end: int
+# Marker, start and end: the content between begins with 0xFF and the marker; behind a scan's header come its pixels.
+Segment = tuple[int, int, int]
 
 
 def segments(content: bytes, limits: Limits) -> Iterator[Segment]:
@@ -46,22 +42,27 @@ def segments(content: bytes, limits: Limits) -> Iterator[Segment]:
         found = MARKER.search(content, position)
         if not found:
             return
-        start, marker = found.start(), content[found.start() + 1]
+        start = found.start()
+        marker = content[start + 1]
         if marker == END_OF_IMAGE:
-            yield Segment(marker, start, start + 2)
+            yield marker, start, start + 2
             return
         position = start + 2 + int.from_bytes(content[start + 2 : start + 4], "big")
         if marker == START_OF_SCAN:
             behind = MARKER.search(content, position)
             position = behind.start() if behind else len(content)
-        yield Segment(marker, start, position)
+        yield marker, start, position
 
 
 def strip(content: bytes, limits: Limits) -> Stripped:
     """Tables, frame and scans; what stands behind the end of the image, as in phones' files, is another picture."""
     kept, size, scans, orientation = [START], None, 0, None
-    for segment in segments(content, limits):
-        marker, data = segment.marker, content[segment.start : segment.end]
+    for marker, start, end in segments(content, limits):
+        if marker == EXIF_SEGMENT and orientation is None and content.startswith(EXIF, start + 4):
+            orientation = orientation_of(content[start + 4 : end])
+        if not is_kept(marker, content, start, end):
+            continue
+        data = content[start:end]
         if marker in FRAMES:
             if size:
                 raise damaged("JPEG", "it has two frames")
@@ -71,24 +72,23 @@ def strip(content: bytes, limits: Limits) -> Stripped:
             scans += 1
             check_scans(scans, size, limits)
             data = FILL.sub(b"\xff", data) if b"\xff\xff" in data else data
-        elif marker == EXIF_SEGMENT and orientation is None and data.startswith(EXIF, 4):
-            orientation = orientation_of(data[4:])
-        if is_kept(marker, data):
-            kept.append(data)
+        kept.append(data)
     if not size or not scans:
         raise damaged("JPEG", "it has no pixels")
     return Stripped("JPEG", b"".join(kept), *size, orientation or 1)
 
 
-def is_kept(marker: int, data: bytes) -> bool:
+def is_kept(marker: int, content: bytes, start: int, end: int) -> bool:
     """Raises Unreadable where a segment cannot be what its marker says."""
+    if marker in PLAIN:
+        return True
+    if marker in TABLES:
+        if end - start - 2 > TABLES[marker]:
+            raise damaged("JPEG", f"its tables have {end - start - 2:,} bytes; {TABLES[marker]:,} are enough for all")
+        return True
     if marker in OTHER_FRAMES:
         raise damaged("JPEG", f"its coding process is number {marker - 0xC0}; supported: 0, 1 and 2")
-    if marker in TABLES and len(data) - 2 > TABLES[marker]:
-        raise damaged("JPEG", f"its tables have {len(data) - 2:,} bytes; {TABLES[marker]:,} are enough for all")
-    if marker in COLOURS:
-        return data.startswith(COLOURS[marker], 4)
-    return marker in FRAMES or marker in TABLES or marker in (START_OF_SCAN, RESTART_INTERVAL, END_OF_IMAGE)
+    return marker in COLOURS and content.startswith(COLOURS[marker], start + 4)
 
 
 def frame_size(data: bytes) -> tuple[int, int]:

@@ -9,6 +9,9 @@ from service.picture.fault import FaultKind, Unreadable
 # and a walk over so many takes some milliseconds.
 MOST_PARTS = 10_000
 
+# The longest side that JPEG and GIF can have. Decoders keep a few rows at a time, which may be of any length elsewhere.
+MOST_SIDE = 65_535
+
 
 class Limits(NamedTuple):
     """`pixels`: width times height. `parts`: chunks, segments, strips, entries: whatever the format consists of."""
@@ -22,6 +25,10 @@ class Limits(NamedTuple):
             raise Unreadable(
                 FaultKind.TOO_LARGE,
                 f"{what} has {width}×{height} = {width * height:,} pixels; the limit is {self.pixels:,}",
+            )
+        if max(width, height) > MOST_SIDE:
+            raise Unreadable(
+                FaultKind.TOO_LARGE, f"{what} has {width}×{height} pixels; the limit of a side is {MOST_SIDE:,}"
             )
 
     def budget(self, what: str, more: int = 0) -> Iterator[int]:

@@ -26,7 +26,7 @@ def strip(content: bytes, limits: Limits) -> Stripped:
     if (length, kind) != (13, b"IHDR"):
         raise damaged("PNG", "its header is damaged")
     limits.check_size(width, height)
-    kept, single, orientation, several = [content[:HEADER_END]], set[bytes](), 1, False
+    kept, single, orientation, several = [content[:HEADER_END]], set[bytes](), None, False
     position = HEADER_END
     for _ in limits.budget("chunks"):
         if position + CHUNK.size > len(content):
@@ -40,11 +40,11 @@ def strip(content: bytes, limits: Limits) -> Stripped:
                 raise damaged("PNG", f"{kind.decode()} has {length:,} bytes; the format allows {MOST_BYTES[kind]}")
             single.add(kind)
             kept.append(content[position:end])
-        elif kind == b"eXIf":
+        elif kind == b"eXIf" and orientation is None:
             orientation = orientation_of(content[position + CHUNK.size : end - 4])
         elif kind in (b"fdAT", b"IEND"):
             several = kind == b"fdAT"  # pixels of a further frame
             break
         position = end
     complete = position + CHUNK.size <= len(content)
-    return Stripped("PNG", b"".join(kept) + END * complete, width, height, orientation, several)
+    return Stripped("PNG", b"".join(kept) + END * complete, width, height, orientation or 1, several)

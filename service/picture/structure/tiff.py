@@ -153,13 +153,12 @@ def check_jpegs(content: bytes, directory: Directory, pieces: Pieces) -> None:
     spans = [content[offset : offset + length] for offset, length in zip(pieces.offsets, pieces.lengths, strict=True)]
     for span in [*spans, tables.data if tables else b""]:
         scans = 0
-        for segment in jpeg.segments(span, limits):
-            data = span[segment.start : segment.end]
-            scans += segment.marker == jpeg.START_OF_SCAN
-            if segment.marker == jpeg.PROGRESSIVE or scans > MOST_SCANS:
+        for marker, start, end in jpeg.segments(span, limits):
+            scans += marker == jpeg.START_OF_SCAN
+            if marker == jpeg.PROGRESSIVE or scans > MOST_SCANS:
                 raise damaged("TIFF", f"a JPEG in it is progressive or has more than {MOST_SCANS} scans")
-            if jpeg.is_kept(segment.marker, data) and segment.marker in jpeg.FRAMES:
-                limits.check_size(*jpeg.frame_size(data), "a JPEG in the TIFF")
+            if jpeg.is_kept(marker, span, start, end) and marker in jpeg.FRAMES:
+                limits.check_size(*jpeg.frame_size(span[start:end]), "a JPEG in the TIFF")
 
 
 def rebuilt(content: bytes, tags: Tags, pieces: Pieces) -> bytes:

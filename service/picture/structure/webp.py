@@ -21,22 +21,20 @@ def strip(content: bytes, limits: Limits) -> Stripped:
     """A still picture's bitstream and transparency; of an animation the first frame alone."""
     budget = limits.budget("chunks")
     content = content[: CHUNK.size + int.from_bytes(content[4:8], "little")]
-    kind = content[RIFF : RIFF + 4]
+    kind, data = content[RIFF : RIFF + 4], content[RIFF + CHUNK.size : RIFF + CHUNK.size + EXTENDED_BYTES]
     if kind in BITSTREAMS:
+        limits.check_size(*size_of({kind: data}))
         chunks, _ = first_of_each(content, RIFF, budget, stop_at=kind)
         return Stripped("WEBP", riff(picture(chunks, limits)), *size_of(chunks))
-    if kind != b"VP8X":
-        raise damaged("WEBP", f"it begins with {kind!r}; supported: VP8, VP8L and VP8X")
-    chunks, several = first_of_each(content, RIFF, budget, stop_at=b"")
-    extended = chunks[b"VP8X"]
-    if len(extended) < EXTENDED_BYTES:
-        raise damaged("WEBP", "its header is cut off")
-    width, height = (int.from_bytes(extended[place : place + 3], "little") + 1 for place in (4, 7))
+    if kind != b"VP8X" or len(data) < EXTENDED_BYTES:
+        raise damaged("WEBP", "its header is damaged or cut off")
+    width, height = (int.from_bytes(data[place : place + 3], "little") + 1 for place in (4, 7))
     limits.check_size(width, height)
+    chunks, several = first_of_each(content, RIFF, budget, stop_at=b"")
     moving = b"ANMF" in chunks and b"ANIM" in chunks
     body = animation(chunks, limits, budget) if moving else picture(chunks, limits)
-    flags = extended[0] & (ALPHA | ANIMATION if moving else ALPHA)
-    header = chunk(b"VP8X", bytes([flags]) + extended[1:EXTENDED_BYTES])
+    flags = data[0] & (ALPHA | ANIMATION if moving else ALPHA)
+    header = chunk(b"VP8X", bytes([flags]) + data[1:])
     orientation = orientation_of(chunks.get(b"EXIF", b""))
     return Stripped("WEBP", riff(header + body), width, height, orientation, several)
 
