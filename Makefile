@@ -52,45 +52,55 @@ image-gpu: engine
 	$(SBOM) numeral:gpu /app/sbom.cdx.json > build/numeral-gpu.cdx.json
 
 # Not a part of `make test`: a machine that tests has no container engine as a rule.
-container-test: image .venv-container/installed
+container-test: image .venv-dev/installed
 	@test $(ENGINE) != buildah || { echo 'buildah keeps no container running: install podman or docker'; exit 1; }
-	ENGINE=$(ENGINE) .venv-container/bin/pytest --log-cli-level=INFO --log-cli-format='%(message)s' tests/container
+	ENGINE=$(ENGINE) .venv-dev/bin/pytest --log-cli-level=INFO --log-cli-format='%(message)s' tests/container
 
 engine:
 	@test -n "$(ENGINE)" || { echo 'no container engine answers: install podman, or install and start docker'; exit 1; }
 
-# Newest versions, with their hashes and without an index's address.
-requirements: .venv-container/installed
-	for runtime in cpu gpu; do \
-		.venv-container/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url \
-		--python-version 3.11 --python-platform linux --custom-compile-command 'make requirements' \
-		--extra $$runtime --output-file deploy/requirements-$$runtime.txt pyproject.toml || exit 1; \
-	done
+# Newest versions within pyproject.toml's ranges for every platform and Python, with their hashes and without an index's
+# address. What is tested comes first, and what serves gets no other version of it. UV_CONSTRAINT=FILE holds some back.
+LOCK = .venv-uv/bin/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 \
+	--generate-hashes --no-annotate --no-emit-index-url --custom-compile-command 'make requirements'
+BUILD_REQUIRES = import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'], sep='\n')
+requirements: .venv-uv/bin/uv
+	$(LOCK) --extra cpu --extra train --extra dev --output-file requirements/dev.txt pyproject.toml
+	$(LOCK) --extra cpu --constraint requirements/dev.txt --output-file requirements/cpu.txt pyproject.toml
+	$(LOCK) --extra gpu --constraint requirements/dev.txt --output-file requirements/gpu.txt pyproject.toml
+	.venv-uv/bin/python -c "$(BUILD_REQUIRES)" | \
+		$(LOCK) --constraint requirements/dev.txt --output-file requirements/build.txt -
 
-# The stamp is newer than pyproject.toml when what it asks for is installed.
-.venv/installed-$(RUNTIME): pyproject.toml
+.venv-uv/bin/uv:
+	$(PYTHON) -m venv .venv-uv
+	.venv-uv/bin/pip install --quiet uv
+
+# The packages of one list, which names every one, and then the project from where it lies. setuptools comes first: it
+# builds the project, and a font that comes as source.
+define install
+$(1)/bin/pip install --quiet --no-deps --require-hashes --only-binary :all: --requirement requirements/build.txt
+$(1)/bin/pip install --quiet --no-deps --require-hashes --no-build-isolation --requirement requirements/$(2).txt
+$(1)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
+endef
+
+# A stamp is newer than the lists and pyproject.toml when what they ask for is installed.
+.venv/installed-$(RUNTIME): requirements/$(RUNTIME).txt requirements/build.txt pyproject.toml
 	$(PYTHON) -m venv --clear .venv
-	.venv/bin/pip install --quiet --editable '.[$(RUNTIME)]'
+	$(call install,.venv,$(RUNTIME))
 	touch $@
 
-.venv-dev/installed: pyproject.toml
+.venv-dev/installed: requirements/dev.txt requirements/build.txt pyproject.toml
 	$(PYTHON) -m venv .venv-dev
-	.venv-dev/bin/pip install --quiet --editable '.[cpu,train,dev]'
+	$(call install,.venv-dev,dev)
 	touch $@
 
-# Of pytriton the server's program alone is used; its Python part, which is not, asks for numpy before 2.
+# No list here: the peers are to be their newest. Of pytriton the server's program alone is used; its Python part, which
+# is not, asks for numpy before 2.
 .venv-bench/installed: pyproject.toml
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install --quiet --editable '.[cpu,bench]'
 	-.venv-bench/bin/pip install --quiet --no-deps 'nvidia-pytriton>=0.7'
 	touch $@
 
-# What the image runs, for a bare process beside it, and what asks both.
-.venv-container/installed: deploy/requirements-cpu.txt
-	$(PYTHON) -m venv --clear .venv-container
-	.venv-container/bin/pip install --quiet --require-hashes --only-binary :all: --requirement $<
-	.venv-container/bin/pip install --quiet httpx hypothesis mlxtend pytest uv
-	touch $@
-
 clean:
-	rm -rf .venv .venv-dev .venv-bench .venv-container build *.egg-info
+	rm -rf .venv .venv-dev .venv-bench .venv-uv build *.egg-info

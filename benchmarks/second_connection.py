@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 import tyro
 
-from tests.harness import address, png, post_head, running, sample_digits
+from tests.harness import ROOT, address, png, post_head, running, sample_digits
 from tests.hostile import HOSTILE
 from tests.hostile_requests import REQUESTS, post
 
@@ -34,8 +34,8 @@ class Arguments:
     seconds: float = 3
     """for each family"""
     senders: int = 2
-    server: Path | None = None
-    """the folder of the checkout that is served; this one if none is given"""
+    server: Path = ROOT
+    """the folder of the checkout that is served"""
     out: Path | None = None
     """a file of lines of JSON, to which those of this run are added"""
 
@@ -125,7 +125,7 @@ def main() -> None:
     arguments = tyro.cli(Arguments, prog="python -m benchmarks.second_connection", description=__doc__)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log")
-        with running(log, server=arguments.server) as (url, supervisor):
+        with running(log, cwd=arguments.server) as (url, supervisor):
             for name, make in families(arguments.only).items():
                 row = figures(name, make(), url, supervisor, log, arguments)
                 print(json.dumps(row), flush=True)

@@ -72,26 +72,23 @@ def free_port() -> int:
         return port
 
 
-def start_server(port: int, log: Path, server: Path | None = None, **settings: str) -> "subprocess.Popen[bytes]":
-    """`bentoml serve` in a process of its own; `settings` are NUMERAL_ variables without their prefix.
-
-    `server`: the folder that is served, this checkout if none is given.
-    """
+def start_server(
+    port: int, log: Path, bento: str = ".", cwd: Path = ROOT, **settings: str
+) -> "subprocess.Popen[bytes]":
+    """`bentoml serve` in a process of its own; `settings` are NUMERAL_ variables without their prefix."""
     own = {f"NUMERAL_{name.upper()}": value for name, value in settings.items()}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("NUMERAL_")}
     inherited["BENTOML_DO_NOT_TRACK"] = "True"
-    command = [str(BENTOML), "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command = [str(BENTOML), "serve", "--host", "127.0.0.1", "--port", str(port), bento]
     with log.open("wb") as output:
-        return subprocess.Popen(
-            command, cwd=server or ROOT, env=inherited | own, stdout=output, stderr=subprocess.STDOUT
-        )
+        return subprocess.Popen(command, cwd=cwd, env=inherited | own, stdout=output, stderr=subprocess.STDOUT)
 
 
 @contextlib.contextmanager
-def running(log: Path, server: Path | None = None, **settings: str) -> Iterator[tuple[str, psutil.Process]]:
+def running(log: Path, bento: str = ".", cwd: Path = ROOT, **settings: str) -> Iterator[tuple[str, psutil.Process]]:
     """The base URL of a server that is ready, and the process whose children the workers are."""
     port = free_port()
-    process = start_server(port, log, server, **settings)
+    process = start_server(port, log, bento, cwd, **settings)
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until_ready(url, process, log)
@@ -102,9 +99,9 @@ def running(log: Path, server: Path | None = None, **settings: str) -> Iterator[
 
 
 @contextlib.contextmanager
-def serving(log: Path, **settings: str) -> Iterator[str]:
+def serving(log: Path, bento: str = ".", cwd: Path = ROOT, **settings: str) -> Iterator[str]:
     """The base URL alone."""
-    with running(log, **settings) as (url, _):
+    with running(log, bento, cwd, **settings) as (url, _):
         yield url
 
 
