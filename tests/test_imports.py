@@ -1,44 +1,153 @@
-"""The boundary between training and service: they share the artefact's folder, and what makes a network's input."""
+"""The rules between the rooms: who may know of whom. `service` and `training` share the artefact's folder, and what
+makes a network's input of a picture."""
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.harness import ROOT
 
-SERVICE = "service.app service.check service.web.classify service.web.pages"
+# By room, what a module in it may import of this project; a room may always import itself.
+MAY_IMPORT = {
+    "service.picture": [],
+    "service.fleet": ["service.picture", "service.settings", "service.errors"],
+    "service.model": ["service.fleet", "service.settings", "service.errors"],
+    "service.web": ["service.model", "service.fleet", "service.picture", "service.settings", "service.errors"],
+    "service": ["service"],
+    "training": ["training", "service.picture"],
+    "benchmarks": ["benchmarks", "service", "training", "tests"],
+}
 
-TRAINING = "training.train training.evaluate training.judge.uploads training.export"
+
+def modules(room: str) -> Iterator[Path]:
+    return (ROOT / room.replace(".", "/")).rglob("*.py")
 
 
-def imported(modules: str) -> set[str]:
-    """The packages and the service's modules that a fresh process holds after importing `modules`."""
-    code = f"import sys, {', '.join(modules.split())}; print(*sys.modules)"
+def room_of(module: str) -> str:
+    """The innermost of `MAY_IMPORT` that holds it."""
+    return max((room for room in MAY_IMPORT if is_in(module, room)), key=len)
+
+
+def is_in(module: str, room: str) -> bool:
+    return module == room or module.startswith(f"{room}.")
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(path: Path) -> set[str]:
+    """All modules that are named by an import, within functions too."""
+    named = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            named |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            named |= {
+                f"{node.module}.{alias.name}" if is_module(f"{node.module}.{alias.name}") else node.module
+                for alias in node.names
+            }
+    return named
+
+
+def is_module(name: str) -> bool:
+    path = ROOT / name.replace(".", "/")
+    return path.with_suffix(".py").is_file() or path.is_dir()
+
+
+def ours(names: set[str]) -> set[str]:
+    return {name for name in names if name.split(".")[0] in ("service", "training", "benchmarks", "tests")}
+
+
+def broken(room: str, allowed: list[str]) -> list[str]:
+    return [
+        f"{name_of(path)} imports {name}"
+        for path in modules(room)
+        if room_of(name_of(path)) == room
+        for name in sorted(ours(imports(path)))
+        if not any(is_in(name, each) for each in [room, *allowed])
+    ]
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_what_it_may_and_nothing_else(room: str) -> None:
+    assert not broken(room, MAY_IMPORT[room])
+
+
+def test_this_test_can_fail() -> None:
+    assert "service.model.batcher imports service.fleet.metrics" in broken("service.model", [])
+    assert "training.data.dataset imports service.picture.normalise" in broken("training", ["training"])
+
+
+def circles(room: str) -> list[list[str]]:
+    """Of modules that import each other, within functions too."""
+    arrows = {name_of(path): ours(imports(path)) for path in modules(room)}
+    return [
+        sorted({one, other})
+        for one in arrows
+        for other in arrows
+        if one < other and reaches(one, other, arrows) and reaches(other, one, arrows)
+    ]
+
+
+def reaches(begin: str, end: str, arrows: dict[str, set[str]]) -> bool:
+    seen, ahead = {begin}, [begin]
+    while ahead:
+        for name in arrows.get(ahead.pop(), set()) - seen:
+            if name == end:
+                return True
+            seen.add(name)
+            ahead.append(name)
+    return False
+
+
+@pytest.mark.parametrize("package", ["service", "training", "benchmarks"])
+def test_there_are_no_circles(package: str) -> None:
+    assert circles(package) == []
+
+
+def test_a_circle_would_be_found() -> None:
+    arrows = {"a": {"b"}, "b": {"c"}, "c": {"a"}}
+    assert reaches("a", "c", arrows)
+    assert reaches("c", "b", arrows)
+    assert not reaches("a", "d", arrows)
+
+
+def imported(names: str) -> set[str]:
+    """The packages and the service's modules that a fresh process holds after importing `names`."""
+    code = f"import sys, {', '.join(names.split())}; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    names = result.stdout.split()
-    return {name.split(".")[0] for name in names} | {name for name in names if name.startswith("service.")}
+    found = result.stdout.split()
+    return {name.split(".")[0] for name in found} | {name for name in found if name.startswith("service.")}
 
 
-def assert_apart(modules: str, forbidden: set[str]) -> None:
-    found = imported(modules) & forbidden
-    assert not found, f"{modules} imports {', '.join(sorted(found))}"
+def assert_apart(names: str, forbidden: set[str]) -> None:
+    found = imported(names) & forbidden
+    assert not found, f"{names} imports {', '.join(sorted(found))}"
 
 
 def test_the_service_imports_no_torch_and_no_training() -> None:
-    assert_apart(SERVICE, {"torch", "torchvision", "onnx", "training", "scipy", "matplotlib"})
+    everything = " ".join(name_of(path) for path in modules("service"))
+    assert_apart(everything, {"torch", "torchvision", "onnx", "training", "scipy", "matplotlib"})
 
 
-def test_training_imports_no_bentoml_and_of_the_service_only_what_makes_inputs() -> None:
-    names = imported(TRAINING)
-    assert "bentoml" not in names
-    assert {name for name in names if name.startswith("service.")} <= {"service.picture"} | {
-        name for name in names if name.startswith("service.picture.")
-    }
+def test_a_supervisor_does_not_load_onnx_runtime() -> None:
+    assert_apart("service.app", {"onnxruntime"})
 
 
-def test_the_normaliser_needs_numpy_and_pillow_alone() -> None:
-    assert_apart("service.picture.normalise", {"bentoml", "onnxruntime", "starlette", "pydantic", "torch", "scipy"})
+def test_training_loads_no_bentoml_and_of_the_service_only_the_pictures() -> None:
+    found = imported("training.train training.evaluate training.judge.uploads training.export")
+    assert "bentoml" not in found
+    assert {name for name in found if name.startswith("service.") and not is_in(name, "service.picture")} == set()
+
+
+def test_pictures_are_read_without_the_web_the_models_and_the_settings() -> None:
+    forbidden = {"bentoml", "onnxruntime", "starlette", "uvicorn", "pydantic", "torch", "scipy"}
+    assert_apart(" ".join(name_of(path) for path in modules("service.picture")), forbidden)
 
 
 def test_these_tests_can_fail() -> None:
