@@ -4,7 +4,7 @@ It reads jobs from the socket and writes back what became of them, one at a time
 The way back holds no pickle: whoever has broken a decoder gets no further.
 """
 
-import json
+import functools
 import os
 import resource
 import signal
@@ -13,6 +13,7 @@ import struct
 import sys
 
 import numpy as np
+import orjson
 import psutil
 
 from service.picture.fault import Fault, FaultKind
@@ -28,12 +29,18 @@ GONE = HEAD.pack(0, 0)
 
 
 def pack_job(content: bytes, wanted: Wanted) -> list[bytes]:
-    text = json.dumps(wanted._asdict()).encode()
-    return [HEAD.pack(len(text), len(content)), text, content]
+    text = pack_wanted(wanted)
+    return [HEAD.pack(len(text), len(content)) + text, content]
 
 
+@functools.cache
+def pack_wanted(wanted: Wanted) -> bytes:
+    return orjson.dumps(wanted._asdict())
+
+
+@functools.cache
 def unpack_wanted(text: bytes) -> Wanted:
-    values = json.loads(text)
+    values = orjson.loads(text)
     return Wanted(**{**values, "shape": tuple(values["shape"])})
 
 
@@ -41,13 +48,13 @@ def pack_prepared(prepared: Prepared) -> bytes:
     pixels = prepared.pixels
     shape = None if pixels is None else pixels.shape
     fault = prepared.fault and (prepared.fault.kind.value, prepared.fault.detail)
-    text = json.dumps({**prepared._asdict(), "pixels": shape, "fault": fault}).encode()
+    text = orjson.dumps({**prepared._asdict(), "pixels": shape, "fault": fault})
     content = b"" if pixels is None else pixels.tobytes()
     return b"".join([HEAD.pack(len(text), len(content)), text, content])
 
 
 def unpack_prepared(text: bytes, content: bytes) -> Prepared:
-    values = json.loads(text)
+    values = orjson.loads(text)
     shape, fault = values["pixels"], values["fault"]
     pixels = None if shape is None else np.frombuffer(content, np.uint8).reshape(shape)
     return Prepared(**{**values, "pixels": pixels, "fault": fault and Fault(FaultKind(fault[0]), fault[1])})
@@ -62,13 +69,13 @@ def main(arguments: list[str]) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     warm_up(Wanted(reads_digits=True, shape=(28, 28), max_pixels=256 * 256))
     limit_memory(int(arguments[1]))
-    with channel, channel.makefile("rb") as jobs:
+    with channel:
         channel.sendall(READY)
-        while head := jobs.read(HEAD.size):
+        while head := channel.recv(HEAD.size, socket.MSG_WAITALL):
             text_size, content_size = HEAD.unpack(head)
-            wanted = unpack_wanted(jobs.read(text_size))
+            wanted = unpack_wanted(channel.recv(text_size, socket.MSG_WAITALL))
             try:
-                prepared = prepare(jobs.read(content_size), wanted)
+                prepared = prepare(channel.recv(content_size, socket.MSG_WAITALL), wanted)
             except MemoryError:
                 channel.sendall(GONE)
                 return
