@@ -40,6 +40,7 @@ class Preparers:
                 async with asyncio.timeout(LONGEST_START):
                     await preparer.connect()
             except (OSError, EOFError, TimeoutError) as error:
+                self.close()
                 raise StartError(f"a process for pictures does not start: {error}") from error
             self._idle.put_nowait(preparer)
 
@@ -81,9 +82,8 @@ class Preparer:
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Returns when it is ready. Raises EOFError where it ended before."""
         if self._streams is None:
-            reader, writer = await asyncio.open_unix_connection(sock=self._socket)
-            await reader.readexactly(len(READY))
-            self._streams = reader, writer
+            self._streams = await asyncio.open_unix_connection(sock=self._socket)
+            await self._streams[0].readexactly(len(READY))
         return self._streams
 
     async def prepare(self, content: bytes, wanted: Wanted) -> Prepared:

@@ -1,0 +1,184 @@
+"""Pictures are prepared in real processes: as in this one, and what brings one down harms no other picture."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from service.errors import StartError
+from service.fleet import preparers
+from service.fleet.preparer import pack_prepared, unpack_prepared
+from service.fleet.preparers import Preparers
+from service.picture.fault import Fault, FaultKind
+from service.picture.prepare import Prepared, Wanted, prepare
+from tests.harness import ROOT, Digits, encode, png
+
+WANTED = Wanted(reads_digits=True, shape=(28, 28), max_pixels=16_000_000)
+PHOTO = (ROOT / "digit.png").read_bytes()
+
+
+def run(scenario: Callable[[Preparers], Awaitable[None]], count: int = 1, max_pixels: int = 16_000_000) -> None:
+    async def with_preparers() -> None:
+        started = Preparers(count, max_pixels)
+        await started.start()
+        try:
+            await scenario(started)
+        finally:
+            started.close()
+
+    asyncio.run(with_preparers())
+
+
+def processes() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "service.fleet.preparer" in child.cmdline()]
+
+
+def same(one: Prepared, other: Prepared) -> bool:
+    """But for the time that it took."""
+    if (one.pixels is None) != (other.pixels is None):
+        return False
+    pixels = one.pixels is None or np.array_equal(one.pixels, other.pixels)  # type: ignore[arg-type]  # neither is None
+    return bool(pixels) and one[1:4] == other[1:4]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [PHOTO, png(Image.new("L", (200, 200), 220)), PHOTO[:500], b"", b"text", encode(Image.new("RGB", (9, 9)), "TIFF")],
+    ids=["photo", "blank", "truncated", "empty", "text", "tiny"],
+)
+def test_a_picture_comes_back_as_it_would_from_here(content: bytes) -> None:
+    async def scenario(started: Preparers) -> None:
+        for wanted in (WANTED, Wanted(reads_digits=False, shape=(3, 32, 32), max_pixels=16_000_000)):
+            assert same(await started.prepare(content, wanted), prepare(content, wanted))
+
+    run(scenario)
+
+
+def test_many_at_once_get_their_own(digits: Digits) -> None:
+    async def scenario(started: Preparers) -> None:
+        images = [png(image.repeat(4, axis=0).repeat(4, axis=1)) for image in digits.images[::250]]
+        answers = await asyncio.gather(*(started.prepare(image, WANTED) for image in images))
+        assert all(same(answer, prepare(image, WANTED)) for image, answer in zip(images, answers, strict=True))
+
+    run(scenario, count=3)
+
+
+def test_one_that_is_late_is_killed_and_the_next_is_read() -> None:
+    async def scenario(started: Preparers) -> None:
+        (process,) = processes()
+        process.suspend()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(started.prepare(PHOTO, WANTED), timeout=0.2)
+        assert same(await started.prepare(PHOTO, WANTED), prepare(PHOTO, WANTED))
+        assert process not in processes()
+        assert len(processes()) == 1
+
+    run(scenario)
+
+
+def test_one_that_still_waits_when_its_caller_leaves_kills_nothing() -> None:
+    async def scenario(started: Preparers) -> None:
+        (process,) = processes()
+        process.suspend()
+        working = asyncio.create_task(started.prepare(PHOTO, WANTED))
+        await asyncio.sleep(0.05)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(started.prepare(PHOTO, WANTED), timeout=0.1)
+        process.resume()
+        assert same(await working, prepare(PHOTO, WANTED))
+        assert processes() == [process]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_process_that_dies_over_a_picture_is_that_pictures_fault(sent: signal.Signals) -> None:
+    async def scenario(started: Preparers) -> None:
+        (process,) = processes()
+        process.suspend()
+        working = asyncio.create_task(started.prepare(PHOTO, WANTED))
+        await asyncio.sleep(0.05)
+        process.send_signal(sent)
+        if sent != signal.SIGKILL:
+            process.resume()
+        prepared = await working
+        assert prepared.fault == Fault(FaultKind.DAMAGED, "the image brings its decoder down")
+        assert same(await started.prepare(PHOTO, WANTED), prepare(PHOTO, WANTED))
+
+    run(scenario)
+
+
+def test_a_picture_that_takes_too_much_memory_is_too_large_and_the_next_is_read() -> None:
+    async def scenario(started: Preparers) -> None:
+        picture = png(Image.new("RGBA", (4000, 4000)))
+        prepared = await started.prepare(picture, WANTED)
+        assert prepared.fault
+        assert prepared.fault.kind == FaultKind.TOO_LARGE
+        assert "bytes of memory to decode, which is the limit" in prepared.fault.detail
+        assert same(await started.prepare(PHOTO, WANTED), prepare(PHOTO, WANTED))
+
+    run(scenario, max_pixels=1)
+
+
+def test_the_largest_picture_that_is_allowed_has_enough() -> None:
+    async def scenario(started: Preparers) -> None:
+        for mode in ("RGBA", "LA", "P", "I;16", "CMYK"):
+            picture = encode(Image.new(mode, (4000, 4000)), "TIFF" if mode in ("I;16", "CMYK") else "PNG")
+            assert (await started.prepare(picture, WANTED)).reason is not None, mode
+
+    run(scenario)
+
+
+def test_what_a_decoder_writes_goes_nowhere(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "fax.tiff"
+    Image.new("1", (200, 200)).save(path, compression="group4")
+    content = bytearray(path.read_bytes())
+    content[8:200] = os.urandom(192)
+
+    async def scenario(started: Preparers) -> None:
+        await started.prepare(bytes(content), WANTED)
+
+    run(scenario)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_it_goes_on_where_the_server_is_told_to_stop_and_ends_with_it() -> None:
+    async def scenario(started: Preparers) -> None:
+        (process,) = processes()
+        process.terminate()
+        process.send_signal(signal.SIGINT)
+        assert same(await started.prepare(PHOTO, WANTED), prepare(PHOTO, WANTED))
+        assert process.is_running()
+
+    run(scenario)
+    psutil.wait_procs(processes(), timeout=5)
+    assert processes() == []
+
+
+def test_a_process_that_cannot_start_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparers.sys, "executable", "/bin/false")
+    with pytest.raises(StartError, match="a process for pictures does not start"):
+        run(lambda _: asyncio.sleep(0))
+
+
+@pytest.mark.parametrize(
+    "prepared",
+    [
+        Prepared(np.arange(784, dtype=np.uint8).reshape(28, 28), None, None, None, 0.5, 0.25),
+        Prepared(None, "blank: …", "only the first of several frames was read", None, 0.5, 0.25),
+        Prepared(None, None, None, Fault(FaultKind.DAMAGED, 'it says "ß"'), 0.5, 0.0),
+    ],
+    ids=["pixels", "reason", "fault"],
+)
+def test_what_crosses_over_is_what_was_sent(prepared: Prepared) -> None:
+    packed = pack_prepared(prepared)
+    size = int.from_bytes(packed[:4], "big")
+    crossed = unpack_prepared(packed[8 : 8 + size], packed[8 + size :])
+    assert same(prepared, crossed)
+    assert (crossed.decode_seconds, crossed.normalise_seconds) == prepared[4:]
