@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -106,5 +107,22 @@ def test_train_evaluate_and_export(clone: Path) -> None:
 
 def test_the_table_of_settings_is_complete() -> None:
     table = dict(re.findall(r"^\| `NUMERAL_(\w+)` \| `?([^`|]+?)`? \|", README, flags=re.MULTILINE))
-    defaults = {name.upper(): str(getattr(Settings(), name)) for name in Settings.__dataclass_fields__}
+    defaults = {name.upper(): str(field.default) for name, field in Settings.model_fields.items()}
     assert table == {**defaults, "MODELS_DIR": "exported"}
+
+
+def test_the_map_shows_every_room_and_no_other() -> None:
+    map_of_tree = README.split("## Where things are")[1].split("```")[1]
+    named = set(re.findall(r"(?:^|\s)(\w+)/ ", map_of_tree, flags=re.MULTILINE))
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    folders = {path.split("/")[0] for path in tracked if "/" in path and not path.startswith(".")}
+    rooms = {path.split("/")[1] for path in tracked if re.match(r"(service|training)/\w+/", path)}
+    assert named == folders | rooms - {"compare"}  # a verb, named among them
+
+
+def test_every_status_that_is_answered_is_in_the_table() -> None:
+    """By the names that the service's code gives to them."""
+    table = {int(status) for row in re.findall(r"^\| ([\d, ]+) \|", README, re.MULTILINE) for status in row.split(",")}
+    code = "".join(path.read_text() for path in (ROOT / "service").rglob("*.py"))
+    answered = {HTTPStatus[name].value for name in re.findall(r"HTTPStatus\.([A-Z_]+)\b(?!\()", code)}
+    assert table == answered - {200}
