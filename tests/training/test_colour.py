@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.training.test_data import write_tree
+from tests.training.data.test_dataset import write_tree
 from torch import nn
 
 from service.model.artefact import load

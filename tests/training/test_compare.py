@@ -43,7 +43,7 @@ def test_a_comparison_that_was_stopped_goes_on_and_ends_with_the_same_table(
     epochs: list[Recipe] = []
 
     def counted(training: train.Training, progress: "tqdm[Any]") -> tuple[float, float]:
-        epochs.append(training.run.recipe)
+        epochs.append(training.recipe)
         return train_epoch(training, progress)
 
     def stopped_in_the_second_run(training: train.Training, progress: "tqdm[Any]") -> tuple[float, float]:
@@ -84,7 +84,7 @@ def test_a_run_that_diverged_is_not_trained_again(tmp_path: Path, monkeypatch: p
     assert "| NAG | 0 | 0.0000 |" in table
 
     def trained_again(training: train.Training, progress: "tqdm[Any]") -> None:
-        pytest.fail(f"{training.run.recipe.optimizer} is trained again")
+        pytest.fail(f"{training.recipe.optimizer} is trained again")
 
     monkeypatch.setattr(train, "train_epoch", trained_again)
     assert compare(tmp_path) == table
