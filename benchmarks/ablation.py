@@ -20,8 +20,8 @@ from tqdm import tqdm
 from service.picture.normalise import normalise
 from training import train
 from training.artefact.calibration import confidences
-from training.data import dataset as data
 from training.data import upload_like
+from training.data.dataset import NOT_A_DIGIT, Dataset, Split, load_dataset
 from training.evaluate import predict
 from training.judge import uploads
 from training.judge.confidence import auroc
@@ -73,7 +73,7 @@ def accuracy(logits: torch.Tensor, labels: torch.Tensor) -> float:
     return (logits.argmax(dim=1) == labels).double().mean().item()
 
 
-def read_uploads(root: Path) -> dict[str, data.Split]:
+def read_uploads(root: Path) -> dict[str, Split]:
     """What the normaliser makes of each source; what it refuses is a blank image, and so no answer to count on."""
     sources: dict[str, list[tuple[np.ndarray, int]]] = {}
     for labelled in uploads.find(root):
@@ -82,14 +82,12 @@ def read_uploads(root: Path) -> dict[str, data.Split]:
         blank = np.zeros((28, 28), np.uint8)
         sources.setdefault(labelled.source, []).append((blank if digit is None else digit, labelled.label))
     return {
-        source: data.Split(
-            torch.from_numpy(np.stack([p for p, _ in pairs])), torch.tensor([label for _, label in pairs])
-        )
+        source: Split(torch.from_numpy(np.stack([p for p, _ in pairs])), torch.tensor([label for _, label in pairs]))
         for source, pairs in sources.items()
     }
 
 
-def measure(recipe: Recipe, dataset: data.Dataset, held_out: dict[str, data.Split]) -> dict[str, float]:
+def measure(recipe: Recipe, dataset: Dataset, held_out: dict[str, Split]) -> dict[str, float]:
     """Per cent, and AUROC as a share."""
     training = train.Training(recipe, dataset, torch.device("cpu"))
     with tqdm(disable=True) as silent:
@@ -98,7 +96,7 @@ def measure(recipe: Recipe, dataset: data.Dataset, held_out: dict[str, data.Spli
     figures, sure, strange = {}, [], []
     for name, split in held_out.items():
         logits = predict(training.averaged.module, split.images)
-        known = split.labels != data.NOT_A_DIGIT
+        known = split.labels != NOT_A_DIGIT
         if known.any():
             figures[name] = 100 * accuracy(logits[known], split.labels[known])
         sure.append(confidences(logits[known], 1.0))
@@ -113,7 +111,7 @@ Finished = dict[str, list[dict[str, float]]]
 
 def run_all(arguments: Arguments) -> Finished:
     """Those in the log of equal recipes, judged on equally many pictures, are not run again."""
-    whole = data.load("mnist", arguments.data_dir, NETWORKS["googlenet"].contract)
+    whole = load_dataset("mnist", arguments.data_dir, NETWORKS["googlenet"].contract)
     dataset = replace(whole, train=whole.train.take(torch.arange(arguments.images)))
     held_out = {"MNIST validation": dataset.validation, "photographed": upload_like.make(whole)}
     if arguments.uploads:

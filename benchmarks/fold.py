@@ -15,7 +15,7 @@ import torch
 
 from training.artefact.graph import Classifier, ServedGraph, fold_batch_norm
 from training.artefact.quantise import quantise
-from training.data import dataset as data
+from training.data.dataset import load_dataset
 from training.export import write_onnx
 from training.networks import NETWORKS
 from training.run import hardware
@@ -53,7 +53,7 @@ def milliseconds(sessions: dict[str, onnxruntime.InferenceSession], images: np.n
 
 
 def main() -> None:
-    images = data.load("sample", Path(), NETWORKS[NETWORK].contract).test.images
+    images = load_dataset("sample", Path(), NETWORKS[NETWORK].contract).test.images
     with tempfile.TemporaryDirectory() as folder:
         write_graphs(Path(folder), images)
         print(f"{hardware.environment(torch.device('cpu'))}; one thread, medians of {ROUNDS - 2} in turns")

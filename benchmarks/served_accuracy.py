@@ -17,7 +17,7 @@ import tyro
 from PIL import Image
 from torch import Tensor
 
-from training.data import dataset as data
+from training.data.dataset import Split, load_dataset
 from training.errors import TrainingError
 from training.evaluate import Accuracy
 from training.judge.confidence import expected_calibration_error
@@ -44,7 +44,7 @@ def reads_digits(client: httpx.Client, model: str, image: Tensor) -> bool:
     return "digit" in client.post("/classify", params={"model": model}, files=files).raise_for_status().json()
 
 
-def served(client: httpx.Client, model: str, split: data.Split) -> tuple[Accuracy, float, float]:
+def served(client: httpx.Client, model: str, split: Split) -> tuple[Accuracy, float, float]:
     """The accuracy, the share of answers that the service accepted, and the calibration error."""
     right: list[bool] = []
     confidences: list[float] = []
@@ -65,7 +65,7 @@ def served(client: httpx.Client, model: str, split: data.Split) -> tuple[Accurac
 def main() -> None:
     arguments = tyro.cli(Arguments, prog="python -m benchmarks.served_accuracy", description=__doc__)
     try:
-        split = data.load("mnist", arguments.data_dir, NETWORKS["googlenet"].contract).test
+        split = load_dataset("mnist", arguments.data_dir, NETWORKS["googlenet"].contract).test
     except TrainingError as error:
         sys.exit(f"error: {error}")
     with httpx.Client(base_url=arguments.url, timeout=120) as client:

@@ -15,7 +15,7 @@ import tyro
 from tqdm import tqdm
 
 from training import train
-from training.data import dataset as data
+from training.data.dataset import Dataset
 from training.run import hardware
 from training.run.recipe import RECIPES, Recipe
 
@@ -51,7 +51,7 @@ def recipe_of(arguments: Arguments) -> Recipe:
     )
 
 
-def trained(recipe: Recipe, dataset: data.Dataset, place: train.Place) -> tuple[float, float]:
+def trained(recipe: Recipe, dataset: Dataset, place: train.Place) -> tuple[float, float]:
     """Seconds, and the test accuracy of the averaged weights behind the last epoch."""
     training = train.Training(recipe, dataset, hardware.pick(place.device))
     with tqdm(disable=True) as silent:

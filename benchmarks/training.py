@@ -19,8 +19,8 @@ from torchvision import datasets, transforms
 from tqdm import tqdm
 
 from training import train
-from training.data import dataset as data
 from training.data.augment import NONE
+from training.data.dataset import Dataset, load_dataset
 from training.networks import NETWORKS
 from training.networks.alexnet_lite import AlexNetLite
 from training.networks.googlenet import SmallMapConv2d
@@ -103,7 +103,7 @@ def printed_loop(tutorial: Tutorial, arguments: Arguments, device: torch.device)
     return count / (time.perf_counter() - start)
 
 
-def our_loop(recipe: Recipe, dataset: data.Dataset, arguments: Arguments, device: torch.device) -> float:
+def our_loop(recipe: Recipe, dataset: Dataset, arguments: Arguments, device: torch.device) -> float:
     training = train.Training(recipe, dataset, device)
     with tqdm(disable=True) as silent:
         training.steps = WARM_UP_BATCHES
@@ -131,7 +131,7 @@ class Rates:
 def main() -> None:
     arguments = tyro.cli(Arguments, prog="python -m benchmarks.training", description=__doc__)
     device = hardware.pick(arguments.device)
-    dataset = data.load("mnist", arguments.data_dir, NETWORKS["googlenet"].contract)
+    dataset = load_dataset("mnist", arguments.data_dir, NETWORKS["googlenet"].contract)
     rates = {name: Rates() for name in TUTORIALS}
     for _ in range(arguments.rounds):
         for name, tutorial in TUTORIALS.items():

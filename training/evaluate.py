@@ -24,7 +24,7 @@ from sklearn.metrics import classification_report
 from torch import Tensor, nn
 
 from training.artefact.graph import Classifier
-from training.data import dataset as data
+from training.data.dataset import load_dataset
 from training.errors import TrainingError
 from training.run import hardware, plots, run_folder
 
@@ -114,7 +114,7 @@ def evaluate(arguments: Arguments) -> Accuracy:
     if recipe.validate_on_test and arguments.split == "validation":
         raise TrainingError(f"{arguments.run} was trained on the validation split too; allowed: --split test")
     on = hardware.pick(arguments.device)
-    dataset = data.load(recipe.data, arguments.data_dir, recipe.contract)
+    dataset = load_dataset(recipe.data, arguments.data_dir, recipe.contract)
     names = dataset.labels
     classifier = load_classifier(arguments.run, names, on)
     split = (dataset.test if arguments.split == "test" else dataset.validation).to(on)

@@ -23,10 +23,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from training.artefact.graph import Classifier
-from training.data import dataset as data
 from training.data import synthesis
 from training.data.augment import augment
 from training.data.crop import crop_and_flip
+from training.data.dataset import NOT_A_DIGIT, Dataset, Split, are_digits, load_dataset
 from training.errors import TrainingError
 from training.evaluate import load_classifier, predict
 from training.run import hardware, optimizers, plots, run_folder
@@ -63,7 +63,7 @@ class NewRun:
 class Training:
     """The state of a run between two epochs."""
 
-    def __init__(self, recipe: Recipe, dataset: data.Dataset, on: torch.device) -> None:
+    def __init__(self, recipe: Recipe, dataset: Dataset, on: torch.device) -> None:
         self.recipe = recipe
         self.labels = dataset.labels
         self.images = training_images(recipe, dataset).to(on)
@@ -137,12 +137,12 @@ class Training:
         self.schedule.load_state_dict(state["schedule"])
 
 
-def training_images(recipe: Recipe, dataset: data.Dataset) -> data.Split:
+def training_images(recipe: Recipe, dataset: Dataset) -> Split:
     """Those of the data set, and the synthesised ones that the recipe asks for.
 
     Raises TrainingError where it asks for digits and the classes of the data set are others.
     """
-    if (recipe.written_digits or recipe.not_digits) and not data.are_digits(dataset.labels, recipe.contract):
+    if (recipe.written_digits or recipe.not_digits) and not are_digits(dataset.labels, recipe.contract):
         raise TrainingError(
             f"written_digits is {recipe.written_digits} and not_digits {recipe.not_digits}; they are for digits, "
             f"and {recipe.network} is to read {recipe.data}: set both to 0"
@@ -160,8 +160,8 @@ def training_images(recipe: Recipe, dataset: data.Dataset) -> data.Split:
 def loss_of(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
     """Mean cross entropy; what belongs to no class shall be given to all alike (Hendrycks et al. 2019)."""
     classes = logits.shape[1]
-    known = F.one_hot(labels.clamp(min=0), classes) * (labels != data.NOT_A_DIGIT)[:, None]
-    targets = torch.where((labels == data.NOT_A_DIGIT)[:, None], 1 / classes, known.to(logits.dtype))
+    known = F.one_hot(labels.clamp(min=0), classes) * (labels != NOT_A_DIGIT)[:, None]
+    targets = torch.where((labels == NOT_A_DIGIT)[:, None], 1 / classes, known.to(logits.dtype))
     return F.cross_entropy(logits, targets, label_smoothing=smoothing)
 
 
@@ -194,7 +194,7 @@ def train_epoch(training: Training, progress: "tqdm[Any]") -> tuple[float, float
         training.averaged.update_parameters(training.model)
         losses += loss.detach()
         hits = (logits.detach().argmax(dim=1) == labels).sum()
-        known = (labels != data.NOT_A_DIGIT).sum()
+        known = (labels != NOT_A_DIGIT).sum()
         right += hits
         asked += known
         progress.update(len(images))
@@ -254,7 +254,7 @@ def train(training: Training, folder: Path) -> None:
     print(f"{folder}: {training.epoch} epochs, {split} accuracy {training.rows[-1].validation_accuracy:.2%}")
 
 
-def save_pictures(folder: Path, dataset: data.Dataset, on: torch.device) -> None:
+def save_pictures(folder: Path, dataset: Dataset, on: torch.device) -> None:
     """Of a finished run. The confusion matrix comes last: where it is there, so are the curves."""
     split = run_folder.read_recipe(folder).judged_on
     plots.save_curves(run_folder.read_log(folder), split, folder / "curves.png")
@@ -291,16 +291,14 @@ def is_out_of_memory(error: Exception) -> bool:
     return known or "can't allocate memory" in str(error) or "not enough memory" in str(error)
 
 
-def load_data(recipe: Recipe, place: Place) -> data.Dataset:
-    dataset = data.load(recipe.data, place.data_dir, recipe.contract)
+def load_data(recipe: Recipe, place: Place) -> Dataset:
+    dataset = load_dataset(recipe.data, place.data_dir, recipe.contract)
     if recipe.validate_on_test:
         dataset = replace(dataset, train=dataset.train + dataset.validation, validation=dataset.test)
     return dataset
 
 
-def finish(
-    recipe: Recipe, folder: Path, place: Place, dataset: data.Dataset | None = None
-) -> list[run_folder.EpochRow]:
+def finish(recipe: Recipe, folder: Path, place: Place, dataset: Dataset | None = None) -> list[run_folder.EpochRow]:
     """Begins the run, goes on with it, or finds it finished. Raises TrainingError where `folder` holds another.
 
     Raises Diverged where the run diverges, or did so before: with the same recipe and data it would again.
@@ -339,7 +337,7 @@ def finish(
 
 
 def finish_or_diverge(
-    recipe: Recipe, folder: Path, place: Place, dataset: data.Dataset | None = None
+    recipe: Recipe, folder: Path, place: Place, dataset: Dataset | None = None
 ) -> list[run_folder.EpochRow]:
     """The epochs that were finished: all, or those before the loss was no longer a number, which is printed."""
     try:

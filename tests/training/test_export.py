@@ -16,7 +16,7 @@ from service.model import artefact
 from training import export, train
 from training.artefact import parity, torchscript
 from training.artefact.graph import Classifier, ServedGraph
-from training.data import dataset as data
+from training.data.dataset import DIGIT_LABELS, load_sample
 from training.errors import TrainingError
 from training.evaluate import load_classifier
 from training.networks import NETWORKS
@@ -53,8 +53,8 @@ def test_the_service_loads_what_was_exported(exported: Path) -> None:
 
 def test_metadata_says_what_was_measured(run: Path, exported: Path) -> None:
     metadata = metadata_of(exported)
-    classifier = load_classifier(run, data.DIGIT_LABELS, torch.device("cpu"))
-    test = data.load_sample().test
+    classifier = load_classifier(run, DIGIT_LABELS, torch.device("cpu"))
+    test = load_sample().test
     probabilities, logits = parity.onnx_outputs(exported / "model.onnx", test.images.numpy())
     assert metadata["test"]["n"] == 500
     assert metadata["test"]["accuracy"] == (logits.argmax(axis=1) == test.labels.numpy()).mean()
@@ -70,8 +70,8 @@ def test_metadata_says_what_was_measured(run: Path, exported: Path) -> None:
 
 def test_a_network_that_differs_is_found(run: Path, exported: Path) -> None:
     """The parity check can fail: a ReLU that got lost, and weights of another run."""
-    images = data.load_sample().test.images[:50]
-    classifier = load_classifier(run, data.DIGIT_LABELS, torch.device("cpu"))
+    images = load_sample().test.images[:50]
+    classifier = load_classifier(run, DIGIT_LABELS, torch.device("cpu"))
     temperature = metadata_of(exported)["temperature"]
     assert parity.prove(classifier, temperature, exported, images).max_error < 1e-4
     with pytest.raises(TrainingError, match="ONNX at batch 1: probabilities differ"):

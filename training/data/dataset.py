@@ -64,7 +64,7 @@ class Dataset:
     test: Split
 
 
-def load(name: str, data_dir: Path, contract: InputContract) -> Dataset:
+def load_dataset(name: str, data_dir: Path, contract: InputContract) -> Dataset:
     """`name` as in `Recipe.data`; the images are brought to `contract.shape`."""
     if name.startswith("folder:"):
         return load_folder(Path(name.removeprefix("folder:")), contract)
