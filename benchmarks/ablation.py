@@ -22,10 +22,10 @@ from training import train
 from training.artefact.calibration import confidences
 from training.data import upload_like
 from training.data.dataset import NOT_A_DIGIT, Dataset, Split, load_dataset
-from training.evaluate import predict
 from training.judge import uploads
 from training.judge.confidence import auroc
 from training.networks import NETWORKS
+from training.run.predict import predict
 from training.run.recipe import RECIPES, Recipe
 
 FULL = RECIPES["googlenet"].augmentation

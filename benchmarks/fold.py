@@ -13,11 +13,12 @@ import numpy as np
 import onnxruntime
 import torch
 
-from training.artefact.graph import Classifier, ServedGraph, fold_batch_norm
+from training.artefact.graph import ServedGraph, fold_batch_norm
 from training.artefact.quantise import quantise
 from training.data.dataset import load_dataset
 from training.export import write_onnx
 from training.networks import NETWORKS
+from training.networks.classifier import Classifier
 from training.run import hardware
 
 NETWORK = "alexnet-lite"

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from training.data.dataset import Split, load_dataset
 from training.errors import TrainingError
-from training.evaluate import Accuracy
+from training.judge.accuracy import Accuracy
 from training.judge.confidence import expected_calibration_error
 from training.networks import NETWORKS
 

@@ -39,10 +39,12 @@ from training.artefact.quantise import quantise
 from training.data import upload_like
 from training.data.dataset import Dataset, Split, are_digits, load_dataset
 from training.errors import TrainingError
-from training.evaluate import Accuracy, load_classifier, predict
+from training.judge.accuracy import Accuracy
 from training.networks import NETWORKS
 from training.run import hardware, run_folder
+from training.run.predict import predict
 from training.run.recipe import Recipe
+from training.run.trained import load_classifier
 
 SCHEMA_VERSION = 1
 RANGE_IMAGES = 500

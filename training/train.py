@@ -22,16 +22,17 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from training.artefact.graph import Classifier
 from training.data import synthesis
 from training.data.augment import augment
 from training.data.crop import crop_and_flip
 from training.data.dataset import NOT_A_DIGIT, Dataset, Split, are_digits, load_dataset
 from training.errors import TrainingError
-from training.evaluate import load_classifier, predict
+from training.networks.classifier import Classifier
 from training.run import hardware, optimizers, plots, run_folder
 from training.run.live import POINTS_PER_EPOCH, Live
+from training.run.predict import predict
 from training.run.recipe import RECIPES, Recipe
+from training.run.trained import load_classifier
 
 LEAST_STEPS = 10
 CONFUSION = "confusion.png"

@@ -15,11 +15,12 @@ from torch import nn
 from service.model import artefact
 from training import export, train
 from training.artefact import parity, torchscript
-from training.artefact.graph import Classifier, ServedGraph
+from training.artefact.graph import ServedGraph
 from training.data.dataset import DIGIT_LABELS, load_sample
 from training.errors import TrainingError
-from training.evaluate import load_classifier
 from training.networks import NETWORKS
+from training.networks.classifier import Classifier
+from training.run.trained import load_classifier
 
 SIZES = ["--epochs", "2", "--batch-size", "200", "--ema-epochs", "0", "--device", "cpu"]
 ONLY_DIGITS = ["--written-digits", "0", "--not-digits", "0"]

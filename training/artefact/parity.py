@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from training.artefact import torchscript
-from training.artefact.graph import Classifier
 from training.data.dataset import Split
 from training.errors import TrainingError
-from training.evaluate import predict
+from training.networks.classifier import Classifier
+from training.run.predict import predict
 
 RTOL = 1e-4
 ATOL = 1e-5

@@ -16,7 +16,7 @@ from torch import Tensor
 from service.picture.grey import to_grey
 from training.data.dataset import DIGIT_LABELS, NOT_A_DIGIT
 from training.errors import TrainingError
-from training.evaluate import Accuracy
+from training.judge.accuracy import Accuracy
 from training.judge.confidence import auroc, expected_calibration_error
 from training.run import plots
 

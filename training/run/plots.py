@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib
 
@@ -15,8 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import ConfusionMatrixDisplay
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from training.run.run_folder import EpochRow
+from training.run.run_folder import EpochRow
 
 
 @contextlib.contextmanager
@@ -30,7 +29,7 @@ def picture(path: Path, rows: int, columns: int, inches: tuple[float, float]) ->
     plt.close(figure)
 
 
-def save_curves(rows: "Sequence[EpochRow]", split: str, path: Path) -> None:
+def save_curves(rows: Sequence[EpochRow], split: str, path: Path) -> None:
     """Loss and error by epoch, side by side; the error, which is of `split`, on a logarithmic scale."""
     epochs = [row.epoch for row in rows]
     with picture(path, 1, 2, (10, 4)) as axes:
