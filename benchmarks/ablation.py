@@ -18,7 +18,6 @@ from PIL import Image
 from tqdm import tqdm
 
 from service.picture.normalise import normalise
-from training import train
 from training.artefact.calibration import confidences
 from training.data import upload_like
 from training.data.dataset import NOT_A_DIGIT, Dataset, Split, load_dataset
@@ -27,6 +26,8 @@ from training.judge.confidence import auroc
 from training.networks import NETWORKS
 from training.run.predict import predict
 from training.run.recipe import RECIPES, Recipe
+from training.run.state import Training
+from training.train import measured_epoch
 
 FULL = RECIPES["googlenet"].augmentation
 WITHOUT_AFFINE = replace(FULL, degrees=0, scale=0, shear=0, shift=0)
@@ -89,10 +90,10 @@ def read_uploads(root: Path) -> dict[str, Split]:
 
 def measure(recipe: Recipe, dataset: Dataset, held_out: dict[str, Split]) -> dict[str, float]:
     """Per cent, and AUROC as a share."""
-    training = train.Training(recipe, dataset, torch.device("cpu"))
+    training = Training(recipe, dataset, torch.device("cpu"))
     with tqdm(disable=True) as silent:
         for _ in range(recipe.epochs):
-            training.rows.append(train.measured_epoch(training, silent))
+            training.rows.append(measured_epoch(training, silent))
     figures, sure, strange = {}, [], []
     for name, split in held_out.items():
         logits = predict(training.averaged.module, split.images)

@@ -14,10 +14,12 @@ from typing import Literal
 import tyro
 from tqdm import tqdm
 
-from training import train
 from training.data.dataset import Dataset
 from training.run import hardware
+from training.run.lifecycle import Place, load_data
 from training.run.recipe import RECIPES, Recipe
+from training.run.state import Training
+from training.train import measured_epoch
 
 
 @dataclass(frozen=True)
@@ -51,19 +53,19 @@ def recipe_of(arguments: Arguments) -> Recipe:
     )
 
 
-def trained(recipe: Recipe, dataset: Dataset, place: train.Place) -> tuple[float, float]:
+def trained(recipe: Recipe, dataset: Dataset, place: Place) -> tuple[float, float]:
     """Seconds, and the test accuracy of the averaged weights behind the last epoch."""
-    training = train.Training(recipe, dataset, hardware.pick(place.device))
+    training = Training(recipe, dataset, hardware.pick(place.device))
     with tqdm(disable=True) as silent:
         for _ in range(recipe.epochs):
-            training.rows.append(train.measured_epoch(training, silent))
+            training.rows.append(measured_epoch(training, silent))
     return sum(row.seconds for row in training.rows), training.rows[-1].validation_accuracy
 
 
 def main() -> None:
     arguments = tyro.cli(Arguments, prog="python -m benchmarks.time_to_accuracy", description=__doc__)
-    recipe, place = recipe_of(arguments), train.Place(arguments.data_dir, arguments.device)
-    dataset = train.load_data(recipe, place)
+    recipe, place = recipe_of(arguments), Place(arguments.data_dir, arguments.device)
+    dataset = load_data(recipe, place)
     trained(replace(recipe, epochs=1), dataset, place)
     runs = []
     for seed in range(arguments.seeds):

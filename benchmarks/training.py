@@ -18,7 +18,6 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 from tqdm import tqdm
 
-from training import train
 from training.data.augment import NONE
 from training.data.dataset import Dataset, load_dataset
 from training.networks import NETWORKS
@@ -27,6 +26,8 @@ from training.networks.googlenet import SmallMapConv2d
 from training.networks.googlenet_plain import GoogLeNetPlain
 from training.run import hardware
 from training.run.recipe import RECIPES, Recipe
+from training.run.state import Training
+from training.train import train_epoch
 
 BATCH = 64
 WARM_UP_BATCHES = 5
@@ -104,19 +105,19 @@ def printed_loop(tutorial: Tutorial, arguments: Arguments, device: torch.device)
 
 
 def our_loop(recipe: Recipe, dataset: Dataset, arguments: Arguments, device: torch.device) -> float:
-    training = train.Training(recipe, dataset, device)
+    training = Training(recipe, dataset, device)
     with tqdm(disable=True) as silent:
         training.steps = WARM_UP_BATCHES
-        train.train_epoch(training, silent)
+        train_epoch(training, silent)
         hardware.synchronize(device)
         start = time.perf_counter()
-        train.train_epoch(training, silent)
+        train_epoch(training, silent)
         hardware.synchronize(device)
         seconds_a_step = (time.perf_counter() - start) / training.steps
         whole_epoch = len(training.images) // training.batch_size
         training.steps = min(whole_epoch, max(WARM_UP_BATCHES, int(arguments.seconds / seconds_a_step)))
         start = time.perf_counter()
-        train.train_epoch(training, silent)
+        train_epoch(training, silent)
         hardware.synchronize(device)
     return training.steps * training.batch_size / (time.perf_counter() - start)
 

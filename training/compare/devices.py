@@ -10,11 +10,11 @@ import matplotlib.pyplot as plt
 import torch
 from matplotlib.ticker import MaxNLocator
 
-from training import train
 from training.errors import TrainingError
-from training.run import hardware, plots, run_folder
+from training.run import hardware, lifecycle, plots, run_folder
 from training.run.recipe import RECIPES
 from training.run.run_folder import EpochRow
+from training.train import train
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Devices:
             print("there is no CUDA device here: the CPU is measured alone")
         rows = {}
         for choice in choices:
-            place = train.Place(self.data_dir, choice)
-            finished = train.finish_or_diverge(recipe, folder / choice, place)
+            place = lifecycle.Place(self.data_dir, choice)
+            finished = lifecycle.finish_or_diverge(recipe, folder / choice, place, train)
             if finished:
                 rows[run_folder.read_environment(folder / choice)["device"]] = finished
         if not rows:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from training import train
 from training.compare.pictures import Runs, save_animation, save_panels
 from training.errors import TrainingError
-from training.run import hardware, run_folder
+from training.run import hardware, lifecycle, run_folder
 from training.run.optimizers import Name
 from training.run.recipe import RECIPES, Recipe
 from training.run.run_folder import EpochRow
+from training.train import train
 
 
 @dataclass(frozen=True)
@@ -59,15 +59,15 @@ class Optimizers:
         base = RECIPES[self.recipe]
         epochs = base.epochs if self.epochs is None else self.epochs
         recipe = dataclasses.replace(base, epochs=epochs, images=self.limit)
-        place = train.Place(self.data_dir, self.device)
-        dataset = train.load_data(recipe, place)
+        place = lifecycle.Place(self.data_dir, self.device)
+        dataset = lifecycle.load_data(recipe, place)
         runs: Runs = {}
         for seed in range(self.seeds):
             for name, setting in SETTINGS.items():
                 print(f"{name}, seed {seed}")
                 one = recipe_of(recipe, setting, seed)
                 run = folder / f"{setting.optimizer}-seed{seed}"
-                rows = train.finish_or_diverge(one, run, place, dataset)
+                rows = lifecycle.finish_or_diverge(one, run, place, train, dataset)
                 if len(rows) == one.epochs:
                     run_folder.keep_weights_alone(run)
                 runs.setdefault(name, []).append(rows)
