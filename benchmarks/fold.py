@@ -8,9 +8,9 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 
 from training.artefact.graph import ServedGraph, fold_batch_norm
@@ -19,7 +19,7 @@ from training.data.dataset import load_dataset
 from training.export import write_onnx
 from training.networks import NETWORKS
 from training.networks.classifier import Classifier
-from training.run import hardware
+from training.run import hardware, onnx_runtime
 
 NETWORK = "alexnet-lite"
 BATCHES = (1, 32)
@@ -36,13 +36,15 @@ def write_graphs(folder: Path, images: torch.Tensor) -> None:
         quantise(folder / f"{name} fp32", images[:500], folder / f"{name} int8")
 
 
-def open_session(path: Path) -> onnxruntime.InferenceSession:
+def open_session(path: Path) -> Any:
+    """ONNX Runtime's session, on one thread of the CPU."""
+    onnxruntime = onnx_runtime.imported()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def milliseconds(sessions: dict[str, onnxruntime.InferenceSession], images: np.ndarray) -> dict[str, float]:
+def milliseconds(sessions: dict[str, Any], images: np.ndarray) -> dict[str, float]:
     """Medians, the sessions in turn."""
     times: dict[str, list[float]] = {name: [] for name in sessions}
     for _ in range(ROUNDS):

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor
 
@@ -12,6 +11,7 @@ from training.artefact import torchscript
 from training.data.dataset import Split
 from training.errors import TrainingError
 from training.networks.classifier import Classifier
+from training.run import onnx_runtime
 from training.run.predict import predict
 
 RTOL = 1e-4
@@ -56,7 +56,7 @@ def torchscript_outputs(path: Path, images: Tensor) -> Outputs:
 
 def onnx_outputs(path: Path, images: np.ndarray) -> Outputs:
     """Probabilities and logits, float32 [N, classes], by ONNX Runtime on the CPU."""
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = onnx_runtime.imported().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     chunks = np.array_split(images, max(1, len(images) // CHUNK))
     outputs = [session.run(["probabilities", "logits"], {"images": chunk}) for chunk in chunks]
     return np.concatenate([output[0] for output in outputs]), np.concatenate([output[1] for output in outputs])

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import matplotlib.pyplot as plt
 import torch
 from matplotlib.ticker import MaxNLocator
 
@@ -81,4 +80,5 @@ def save_picture(by_device: dict[str, list[EpochRow]], path: Path) -> None:
         speed.margins(x=0.15)
         speed.bar_label(bars, fmt="{:,.0f}", padding=3)
         speed.set(xlabel="images a second")
-        plt.setp(speed.get_yticklabels(), rotation=90, va="center")
+        for label in speed.get_yticklabels():
+            label.set(rotation=90, va="center")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 from matplotlib.animation import FuncAnimation, PillowWriter
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from training.run import plots
@@ -58,7 +58,7 @@ def save_panels(runs: Runs, path: Path) -> None:
 
 def save_animation(runs: Runs, path: Path) -> None:
     """A GIF, one frame for each epoch."""
-    figure, axes = plt.subplots(2, 2, figsize=(8, 5.6), layout="constrained")
+    figure = Figure(figsize=(8, 5.6), layout="constrained")
+    axes = figure.subplots(2, 2)
     animation = FuncAnimation(figure, lambda frame: draw(axes, runs, frame + 1), frames=longest(runs))
     animation.save(path, PillowWriter(fps=FRAMES_PER_SECOND), dpi=70)
-    plt.close(figure)

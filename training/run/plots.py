@@ -6,11 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")  # no screen on a server
-
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import ConfusionMatrixDisplay
 from torch import Tensor
@@ -21,12 +17,12 @@ from training.run.run_folder import EpochRow
 @contextlib.contextmanager
 def picture(path: Path, rows: int, columns: int, inches: tuple[float, float]) -> Iterator[Any]:
     """Axes to draw on, an array [rows, columns], which are then written to `path`."""
-    figure, axes = plt.subplots(rows, columns, figsize=inches, layout="constrained", squeeze=False)
-    yield axes
+    # Not by pyplot, which would look for a screen and keep the figure.
+    figure = Figure(figsize=inches, layout="constrained")
+    yield figure.subplots(rows, columns, squeeze=False)
     partial = path.with_name(f"{path.name}.partial")
     figure.savefig(partial, format="png", dpi=120)
     os.replace(partial, path)
-    plt.close(figure)
 
 
 def save_curves(rows: Sequence[EpochRow], split: str, path: Path) -> None:

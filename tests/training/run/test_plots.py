@@ -1,8 +1,8 @@
 """Pictures say which split their figures are of."""
 
 from pathlib import Path
+from typing import Any
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -16,7 +16,13 @@ from training.run.run_folder import EpochRow
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """The figures, as they were when they were written."""
     figures: list[Figure] = []
-    monkeypatch.setattr(plt, "close", figures.append)
+    save = Figure.savefig
+
+    def noted(figure: Figure, *where: Any, **how: Any) -> None:
+        save(figure, *where, **how)
+        figures.append(figure)
+
+    monkeypatch.setattr(Figure, "savefig", noted)
     return figures
 
 
