@@ -45,7 +45,7 @@ class Devices:
         if not rows:
             raise TrainingError(f"no device finished an epoch of {self.recipe}: the loss was no longer a number")
         text = table(rows, run_folder.read_environment(folder / "cpu")["device"])
-        run_folder.write_whole(folder / "table.md", text + "\n")
+        run_folder.write_text(folder / "table.md", text + "\n")
         save_picture(rows, folder / "devices.png")
         print(f"{text}\n{folder}/table.md, {folder}/devices.png")
 

@@ -73,7 +73,7 @@ class Optimizers:
                 runs.setdefault(name, []).append(rows)
         write_csv(runs, folder / "epochs.csv")
         text = table(runs, self.recipe)
-        run_folder.write_whole(folder / "table.md", text + "\n")
+        run_folder.write_text(folder / "table.md", text + "\n")
         drawn = {name: [rows for rows in seeds if rows] for name, seeds in runs.items()}
         save_panels(drawn, folder / "optimizers.png")
         save_animation(drawn, folder / "optimizers.gif")
@@ -97,7 +97,7 @@ def write_csv(runs: Runs, path: Path) -> None:
     for name, seeds in runs.items():
         for seed, rows in enumerate(seeds):
             writer.writerows({"optimizer": name, "seed": seed, **dataclasses.asdict(row)} for row in rows)
-    run_folder.write_whole(path, text.getvalue())
+    run_folder.write_text(path, text.getvalue())
 
 
 def table(runs: Runs, recipe: str) -> str:

@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from training.run import plots
 from training.run.run_folder import EpochRow
+from training.run.whole import written_whole
 
 PANELS = {
     "train_loss": "training loss",
@@ -61,4 +62,5 @@ def save_animation(runs: Runs, path: Path) -> None:
     figure = Figure(figsize=(8, 5.6), layout="constrained")
     axes = figure.subplots(2, 2)
     animation = FuncAnimation(figure, lambda frame: draw(axes, runs, frame + 1), frames=longest(runs))
-    animation.save(path, PillowWriter(fps=FRAMES_PER_SECOND), dpi=70)
+    with written_whole(path) as partial:
+        animation.save(partial, PillowWriter(fps=FRAMES_PER_SECOND), dpi=70)

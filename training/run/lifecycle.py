@@ -125,7 +125,7 @@ def divergence_noted(folder: Path) -> Iterator[None]:
     try:
         yield
     except Diverged as error:
-        run_folder.write_whole(folder / run_folder.DIVERGED, f"{error}\n")
+        run_folder.write_text(folder / run_folder.DIVERGED, f"{error}\n")
         raise
 
 

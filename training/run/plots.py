@@ -1,7 +1,6 @@
 """The pictures of a run and of an evaluation. Each is written whole to one PNG."""
 
 import contextlib
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from sklearn.metrics import ConfusionMatrixDisplay
 from torch import Tensor
 
 from training.run.run_folder import EpochRow
+from training.run.whole import written_whole
 
 
 @contextlib.contextmanager
@@ -20,9 +20,8 @@ def picture(path: Path, rows: int, columns: int, inches: tuple[float, float]) ->
     # Not by pyplot, which would look for a screen and keep the figure.
     figure = Figure(figsize=inches, layout="constrained")
     yield figure.subplots(rows, columns, squeeze=False)
-    partial = path.with_name(f"{path.name}.partial")
-    figure.savefig(partial, format="png", dpi=120)
-    os.replace(partial, path)
+    with written_whole(path) as partial:
+        figure.savefig(partial, format="png", dpi=120)
 
 
 def save_curves(rows: Sequence[EpochRow], split: str, path: Path) -> None:

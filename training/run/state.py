@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.data import synthesis
@@ -36,6 +36,11 @@ class Training:
         classifier = Classifier(recipe.network, len(dataset.labels), recipe.contract)
         self.model = classifier.to(on).to(memory_format=torch.channels_last)
         self.batch_size = min(recipe.batch_size, len(self.images))
+        if self.batch_size == 1 and any(isinstance(layer, nn.BatchNorm2d) for layer in self.model.modules()):
+            raise TrainingError(
+                f"batches are of 1 image (batch_size is {recipe.batch_size}, and there are {len(self.images)} to train "
+                f"on); {recipe.network} normalises over a batch and needs 2 or more in each"
+            )
         self.steps = len(self.images) // self.batch_size
         if recipe.schedule == "one-cycle" and recipe.epochs * self.steps < LEAST_STEPS:
             raise TrainingError(
