@@ -106,8 +106,8 @@ def measure(recipe: Recipe, dataset: Dataset, held_out: dict[str, Split]) -> dic
     return figures
 
 
+# By variant, the figures of each seed.
 Finished = dict[str, list[dict[str, float]]]
-"""By variant, the figures of each seed."""
 
 
 def run_all(arguments: Arguments) -> Finished:

@@ -27,6 +27,7 @@ from training.run import hardware, plots, run_folder
 from training.run.predict import predict
 from training.run.trained import load_classifier
 
+# So many mistakes are shown at most.
 WORST = 40
 
 

@@ -47,6 +47,8 @@ from training.run.recipe import Recipe
 from training.run.trained import load_classifier
 
 SCHEMA_VERSION = 1
+
+# The ranges of int8 are measured on so many images of each of two kinds.
 RANGE_IMAGES = 500
 FILES = ("model.onnx", "model.int8.onnx", "model.pt")
 
@@ -104,10 +106,11 @@ def quantisation_images(held_out: Split, dataset: Dataset) -> Tensor:
 
 @dataclass(frozen=True)
 class Measured:
+    """`test` is measured through ONNX, `validation` with the network as it was trained."""
+
     calibration: Calibration
     validation: Accuracy
     test: Accuracy
-    """through ONNX"""
     parity: Parity
     int8: Int8Parity
 

@@ -47,12 +47,11 @@ OURS = (
 
 @dataclass(frozen=True)
 class Target:
-    """`command` is given the port, and may write what it needs into the folder."""
+    """`command` is given the port and a folder to write into; `needs` is a module that must be there."""
 
     name: str
     command: Callable[[int, Path], Sequence[str]]
     needs: str
-    """a module that must be there"""
     loads: Sequence[Load] = (RAW,)
     path: str = "/classify"
     ready: str = "/"

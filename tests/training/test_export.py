@@ -23,8 +23,9 @@ from training.networks.classifier import Classifier
 from training.run.trained import load_classifier
 
 SIZES = ["--epochs", "2", "--batch-size", "200", "--ema-epochs", "0", "--device", "cpu"]
+
+# Such a run is calibrated on the validation split alone, which is fast.
 ONLY_DIGITS = ["--written-digits", "0", "--not-digits", "0"]
-"""Calibrated on the validation split alone, which is fast."""
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from training.run import onnx_runtime
 
+# So many images at once go through the network whose ranges are measured.
 BATCH = 100
 
+# The operators of the network itself: scaling before it and softmax after it stay in float32.
 QUANTISED = ("Conv", "MatMul", "Gemm", "MaxPool", "Concat", "AveragePool", "GlobalAveragePool", "Relu", "Reshape")
-"""Scaling before and softmax after the network stay in float32."""
 
 
 class Batches:

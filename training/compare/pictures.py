@@ -21,8 +21,8 @@ PANELS = {
 
 FRAMES_PER_SECOND = 2
 
+# By optimizer, for each seed the epochs.
 Runs = dict[str, list[list[EpochRow]]]
-"""By optimizer, for each seed the epochs."""
 
 
 def draw(axes: Any, runs: Runs, epochs: int) -> None:

@@ -48,8 +48,8 @@ class Augmentation:
                 raise TrainingError(f"{name} of the augmentation is {value}; it must be {allowed}")
 
 
+# The displacement is drawn on a coarse grid of so many knots a side and interpolated between them.
 ELASTIC_KNOTS = 5
-"""The displacement is drawn on a coarse grid of so many knots a side and interpolated between them."""
 
 
 def uniform(count: int, amplitude: float, like: Tensor, generator: Generator) -> Tensor:

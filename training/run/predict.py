@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+# So many images go through the network at once.
 BATCH = 500
 
 

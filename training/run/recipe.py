@@ -98,6 +98,7 @@ class Recipe:
         return dataclasses.replace(own, mean=self.pixel_mean or own.mean, std=self.pixel_std or own.std)
 
 
+# What the articles of docs/sources.md have in common.
 AS_PRINTED = Recipe(
     network="alexnet-lite",
     validate_on_test=True,
@@ -112,7 +113,6 @@ AS_PRINTED = Recipe(
     ema_epochs=0,
     augmentation=NONE,
 )
-"""What the articles of docs/sources.md have in common."""
 
 OPTIMIZERS_COMPARED = replace(
     AS_PRINTED, network="alexnet-cifar", epochs=20, batch_size=128, optimizer="momentum", weight_decay=5e-4

@@ -17,8 +17,9 @@ from training.run.whole import written_whole
 
 CHECKPOINT = "checkpoint.pt"
 RECIPE = "recipe.json"
+
+# A run that ended before its last epoch has this file, which says why.
 DIVERGED = "diverged.txt"
-"""Why the run ended before its last epoch."""
 
 
 @dataclass(frozen=True)

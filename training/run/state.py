@@ -17,6 +17,7 @@ from training.run import optimizers, run_folder
 from training.run.live import Live
 from training.run.recipe import Recipe
 
+# A one-cycle schedule of fewer has no rise and fall to speak of.
 LEAST_STEPS = 10
 
 
