@@ -13,20 +13,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import tyro
 from PIL import Image
 from tqdm import tqdm
 
+from benchmarks import command_line
 from service.picture.normalise import normalise
-from training import train
 from training.artefact.calibration import confidences
-from training.data import dataset as data
 from training.data import upload_like
-from training.evaluate import predict
+from training.data.dataset import NOT_A_DIGIT, Dataset, Split, load_dataset
 from training.judge import uploads
 from training.judge.confidence import auroc
 from training.networks import NETWORKS
+from training.run.predict import predict
 from training.run.recipe import RECIPES, Recipe
+from training.run.state import Training
+from training.train import measured_epoch
 
 FULL = RECIPES["googlenet"].augmentation
 WITHOUT_AFFINE = replace(FULL, degrees=0, scale=0, shear=0, shift=0)
@@ -42,6 +43,10 @@ class Arguments:
     first_seed: int = 0
     uploads: Path | None = None
     log: Path = Path("runs/ablation.jsonl")
+
+    def __post_init__(self) -> None:
+        command_line.above_zero(images=self.images, epochs=self.epochs, seeds=self.seeds)
+        command_line.zero_or_more(first_seed=self.first_seed)
 
 
 def variants(arguments: Arguments) -> dict[str, Recipe]:
@@ -73,7 +78,7 @@ def accuracy(logits: torch.Tensor, labels: torch.Tensor) -> float:
     return (logits.argmax(dim=1) == labels).double().mean().item()
 
 
-def read_uploads(root: Path) -> dict[str, data.Split]:
+def read_uploads(root: Path) -> dict[str, Split]:
     """What the normaliser makes of each source; what it refuses is a blank image, and so no answer to count on."""
     sources: dict[str, list[tuple[np.ndarray, int]]] = {}
     for labelled in uploads.find(root):
@@ -82,23 +87,21 @@ def read_uploads(root: Path) -> dict[str, data.Split]:
         blank = np.zeros((28, 28), np.uint8)
         sources.setdefault(labelled.source, []).append((blank if digit is None else digit, labelled.label))
     return {
-        source: data.Split(
-            torch.from_numpy(np.stack([p for p, _ in pairs])), torch.tensor([label for _, label in pairs])
-        )
+        source: Split(torch.from_numpy(np.stack([p for p, _ in pairs])), torch.tensor([label for _, label in pairs]))
         for source, pairs in sources.items()
     }
 
 
-def measure(recipe: Recipe, dataset: data.Dataset, held_out: dict[str, data.Split]) -> dict[str, float]:
+def measure(recipe: Recipe, dataset: Dataset, held_out: dict[str, Split]) -> dict[str, float]:
     """Per cent, and AUROC as a share."""
-    training = train.Training(recipe, dataset, torch.device("cpu"))
+    training = Training(recipe, dataset, torch.device("cpu"))
     with tqdm(disable=True) as silent:
         for _ in range(recipe.epochs):
-            training.rows.append(train.measured_epoch(training, silent))
+            training.rows.append(measured_epoch(training, silent))
     figures, sure, strange = {}, [], []
     for name, split in held_out.items():
         logits = predict(training.averaged.module, split.images)
-        known = split.labels != data.NOT_A_DIGIT
+        known = split.labels != NOT_A_DIGIT
         if known.any():
             figures[name] = 100 * accuracy(logits[known], split.labels[known])
         sure.append(confidences(logits[known], 1.0))
@@ -107,13 +110,13 @@ def measure(recipe: Recipe, dataset: data.Dataset, held_out: dict[str, data.Spli
     return figures
 
 
+# By variant, the figures of each seed.
 Finished = dict[str, list[dict[str, float]]]
-"""By variant, the figures of each seed."""
 
 
 def run_all(arguments: Arguments) -> Finished:
     """Those in the log of equal recipes, judged on equally many pictures, are not run again."""
-    whole = data.load("mnist", arguments.data_dir, NETWORKS["googlenet"].contract)
+    whole = load_dataset("mnist", arguments.data_dir, NETWORKS["googlenet"].contract)
     dataset = replace(whole, train=whole.train.take(torch.arange(arguments.images)))
     held_out = {"MNIST validation": dataset.validation, "photographed": upload_like.make(whole)}
     if arguments.uploads:
@@ -151,9 +154,10 @@ def table(finished: Finished) -> str:
 
 
 def main() -> None:
-    arguments = tyro.cli(Arguments, prog="python -m benchmarks.ablation", description=__doc__)
+    arguments = command_line.parse(Arguments, "ablation", __doc__)
     arguments.log.parent.mkdir(parents=True, exist_ok=True)
-    print(table(run_all(arguments)))
+    with command_line.readable_failures():
+        print(table(run_all(arguments)))
 
 
 if __name__ == "__main__":

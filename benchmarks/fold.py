@@ -8,17 +8,18 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 
-from training.artefact.graph import Classifier, ServedGraph, fold_batch_norm
+from training.artefact.graph import ServedGraph, fold_batch_norm
 from training.artefact.quantise import quantise
-from training.data import dataset as data
+from training.data.dataset import load_dataset
 from training.export import write_onnx
 from training.networks import NETWORKS
-from training.run import hardware
+from training.networks.classifier import Classifier
+from training.run import hardware, onnx_runtime
 
 NETWORK = "alexnet-lite"
 BATCHES = (1, 32)
@@ -35,13 +36,15 @@ def write_graphs(folder: Path, images: torch.Tensor) -> None:
         quantise(folder / f"{name} fp32", images[:500], folder / f"{name} int8")
 
 
-def open_session(path: Path) -> onnxruntime.InferenceSession:
+def open_session(path: Path) -> Any:
+    """ONNX Runtime's session, on one thread of the CPU."""
+    onnxruntime = onnx_runtime.imported()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def milliseconds(sessions: dict[str, onnxruntime.InferenceSession], images: np.ndarray) -> dict[str, float]:
+def milliseconds(sessions: dict[str, Any], images: np.ndarray) -> dict[str, float]:
     """Medians, the sessions in turn."""
     times: dict[str, list[float]] = {name: [] for name in sessions}
     for _ in range(ROUNDS):
@@ -53,7 +56,7 @@ def milliseconds(sessions: dict[str, onnxruntime.InferenceSession], images: np.n
 
 
 def main() -> None:
-    images = data.load("sample", Path(), NETWORKS[NETWORK].contract).test.images
+    images = load_dataset("sample", Path(), NETWORKS[NETWORK].contract).test.images
     with tempfile.TemporaryDirectory() as folder:
         write_graphs(Path(folder), images)
         print(f"{hardware.environment(torch.device('cpu'))}; one thread, medians of {ROUNDS - 2} in turns")

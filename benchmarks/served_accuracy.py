@@ -6,20 +6,18 @@ service, all at once.
 """
 
 import json
-import sys
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 import httpx
 import numpy as np
-import tyro
 from PIL import Image
 from torch import Tensor
 
-from training.data import dataset as data
-from training.errors import TrainingError
-from training.evaluate import Accuracy
+from benchmarks import command_line
+from training.data.dataset import Split, load_dataset
+from training.judge.accuracy import Accuracy
 from training.judge.confidence import expected_calibration_error
 from training.networks import NETWORKS
 
@@ -44,7 +42,7 @@ def reads_digits(client: httpx.Client, model: str, image: Tensor) -> bool:
     return "digit" in client.post("/classify", params={"model": model}, files=files).raise_for_status().json()
 
 
-def served(client: httpx.Client, model: str, split: data.Split) -> tuple[Accuracy, float, float]:
+def served(client: httpx.Client, model: str, split: Split) -> tuple[Accuracy, float, float]:
     """The accuracy, the share of answers that the service accepted, and the calibration error."""
     right: list[bool] = []
     confidences: list[float] = []
@@ -63,11 +61,9 @@ def served(client: httpx.Client, model: str, split: data.Split) -> tuple[Accurac
 
 
 def main() -> None:
-    arguments = tyro.cli(Arguments, prog="python -m benchmarks.served_accuracy", description=__doc__)
-    try:
-        split = data.load("mnist", arguments.data_dir, NETWORKS["googlenet"].contract).test
-    except TrainingError as error:
-        sys.exit(f"error: {error}")
+    arguments = command_line.parse(Arguments, "served_accuracy", __doc__)
+    with command_line.readable_failures():
+        split = load_dataset("mnist", arguments.data_dir, NETWORKS["googlenet"].contract).test
     with httpx.Client(base_url=arguments.url, timeout=120) as client:
         for name, model in client.get("/models").raise_for_status().json().items():
             if not reads_digits(client, name, split.images[0]):

@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import tyro
 from tqdm import tqdm
 
-from training import train
-from training.data import dataset as data
+from benchmarks import command_line
+from training.data.dataset import Dataset
 from training.run import hardware
+from training.run.lifecycle import Place, load_data
 from training.run.recipe import RECIPES, Recipe
+from training.run.state import Training
+from training.train import measured_epoch
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,16 @@ class Arguments:
     device: hardware.DeviceChoice = "auto"
     data_dir: Path = Path("data")
 
+    def __post_init__(self) -> None:
+        command_line.above_zero(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            target=self.target,
+            seeds=self.seeds,
+        )
+        command_line.zero_or_more(images=self.images)
+
 
 def recipe_of(arguments: Arguments) -> Recipe:
     """Trains on the validation split as well, as those who report test accuracy by seconds do."""
@@ -51,19 +63,23 @@ def recipe_of(arguments: Arguments) -> Recipe:
     )
 
 
-def trained(recipe: Recipe, dataset: data.Dataset, place: train.Place) -> tuple[float, float]:
+def trained(recipe: Recipe, dataset: Dataset, place: Place) -> tuple[float, float]:
     """Seconds, and the test accuracy of the averaged weights behind the last epoch."""
-    training = train.Training(recipe, dataset, hardware.pick(place.device))
+    training = Training(recipe, dataset, hardware.pick(place.device))
     with tqdm(disable=True) as silent:
         for _ in range(recipe.epochs):
-            training.rows.append(train.measured_epoch(training, silent))
+            training.rows.append(measured_epoch(training, silent))
     return sum(row.seconds for row in training.rows), training.rows[-1].validation_accuracy
 
 
 def main() -> None:
-    arguments = tyro.cli(Arguments, prog="python -m benchmarks.time_to_accuracy", description=__doc__)
-    recipe, place = recipe_of(arguments), train.Place(arguments.data_dir, arguments.device)
-    dataset = train.load_data(recipe, place)
+    with command_line.readable_failures():
+        run(command_line.parse(Arguments, "time_to_accuracy", __doc__))
+
+
+def run(arguments: Arguments) -> None:
+    recipe, place = recipe_of(arguments), Place(arguments.data_dir, arguments.device)
+    dataset = load_data(recipe, place)
     trained(replace(recipe, epochs=1), dataset, place)
     runs = []
     for seed in range(arguments.seeds):

@@ -12,21 +12,22 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-import tyro
 from torch import nn
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 from tqdm import tqdm
 
-from training import train
-from training.data import dataset as data
+from benchmarks import command_line
 from training.data.augment import NONE
+from training.data.dataset import Dataset, load_dataset
 from training.networks import NETWORKS
 from training.networks.alexnet_lite import AlexNetLite
 from training.networks.googlenet import SmallMapConv2d
 from training.networks.googlenet_plain import GoogLeNetPlain
 from training.run import hardware
 from training.run.recipe import RECIPES, Recipe
+from training.run.state import Training
+from training.train import train_epoch
 
 BATCH = 64
 WARM_UP_BATCHES = 5
@@ -39,6 +40,9 @@ class Arguments:
     rounds: int = 3
     seconds: float = 15
     """of training for each figure"""
+
+    def __post_init__(self) -> None:
+        command_line.above_zero(rounds=self.rounds, seconds=self.seconds)
 
 
 @dataclass(frozen=True)
@@ -103,20 +107,20 @@ def printed_loop(tutorial: Tutorial, arguments: Arguments, device: torch.device)
     return count / (time.perf_counter() - start)
 
 
-def our_loop(recipe: Recipe, dataset: data.Dataset, arguments: Arguments, device: torch.device) -> float:
-    training = train.Training(recipe, dataset, device)
+def our_loop(recipe: Recipe, dataset: Dataset, arguments: Arguments, device: torch.device) -> float:
+    training = Training(recipe, dataset, device)
     with tqdm(disable=True) as silent:
         training.steps = WARM_UP_BATCHES
-        train.train_epoch(training, silent)
+        train_epoch(training, silent)
         hardware.synchronize(device)
         start = time.perf_counter()
-        train.train_epoch(training, silent)
+        train_epoch(training, silent)
         hardware.synchronize(device)
         seconds_a_step = (time.perf_counter() - start) / training.steps
         whole_epoch = len(training.images) // training.batch_size
         training.steps = min(whole_epoch, max(WARM_UP_BATCHES, int(arguments.seconds / seconds_a_step)))
         start = time.perf_counter()
-        train.train_epoch(training, silent)
+        train_epoch(training, silent)
         hardware.synchronize(device)
     return training.steps * training.batch_size / (time.perf_counter() - start)
 
@@ -129,9 +133,13 @@ class Rates:
 
 
 def main() -> None:
-    arguments = tyro.cli(Arguments, prog="python -m benchmarks.training", description=__doc__)
+    with command_line.readable_failures():
+        run(command_line.parse(Arguments, "training", __doc__))
+
+
+def run(arguments: Arguments) -> None:
     device = hardware.pick(arguments.device)
-    dataset = data.load("mnist", arguments.data_dir, NETWORKS["googlenet"].contract)
+    dataset = load_dataset("mnist", arguments.data_dir, NETWORKS["googlenet"].contract)
     rates = {name: Rates() for name in TUTORIALS}
     for _ in range(arguments.rounds):
         for name, tutorial in TUTORIALS.items():

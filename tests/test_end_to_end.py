@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.harness import Digits, png, serving
 from training import evaluate, export, train
-from training.data import dataset as data
+from training.data.dataset import load_sample
 
 
 def test_from_the_sample_to_an_answer(tmp_path: Path) -> None:
@@ -19,7 +19,7 @@ def test_from_the_sample_to_an_answer(tmp_path: Path) -> None:
     assert (run / "validation-mistakes.png").stat().st_size > 1000
     export.main([str(run), str(models / "mine")])
 
-    held_out = data.load_sample().test
+    held_out = load_sample().test
     with serving(tmp_path / "log", models_dir=str(models), default_model="mine") as url, httpx.Client() as http:
         right = []
         for first in range(0, len(held_out), 100):

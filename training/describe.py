@@ -6,11 +6,15 @@ For each layer the shape of its output for one image, its parameters and its mul
 import sys
 from dataclasses import dataclass
 
+import torch
 import tyro
 from torchinfo import ModelStatistics, summary
 
 from training.errors import TrainingError
 from training.networks import NETWORKS
+
+# Beyond this the bytes of a layer are no number of 64 bits any more.
+MOST = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -26,16 +30,20 @@ def describe(network: str, classes: int = 10, channels: int | None = None) -> Mo
     if network not in NETWORKS:
         raise TrainingError(f"network {network!r} is unknown; known: {', '.join(sorted(NETWORKS))}")
     for name, value in (("classes", classes), ("channels", channels)):
-        if value is not None and value < 1:
-            raise TrainingError(f"{name} is {value}; it must be above 0")
+        if value is not None and not 0 < value <= MOST:
+            raise TrainingError(f"{name} is {value}; it must be above 0, and {MOST:,} at most")
     build, contract = NETWORKS[network].build, NETWORKS[network].contract
     try:
-        module = build(classes) if channels in (None, contract.channels) else build(classes, channels)
+        # On no device: weights would take seconds to make, and are not looked at.
+        with torch.device("meta"):
+            module = build(classes) if channels in (None, contract.channels) else build(classes, channels)
     except TypeError as error:
         raise TrainingError(f"channels is {channels}; {network} takes {contract.channels}") from error
-    shape = (1, channels or contract.channels, contract.network_size, contract.network_size)
+    image = torch.empty(1, channels or contract.channels, contract.network_size, contract.network_size, device="meta")
     columns = ("output_size", "kernel_size", "num_params", "mult_adds")
-    return summary(module, shape, col_names=columns, row_settings=("var_names",), depth=5, device="cpu", verbose=0)
+    return summary(
+        module, input_data=image, col_names=columns, row_settings=("var_names",), depth=5, device="meta", verbose=0
+    )
 
 
 def main(arguments: list[str] | None = None) -> None:

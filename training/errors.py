@@ -3,3 +3,7 @@
 
 class TrainingError(Exception):
     """A run that cannot start or go on, with the offending value and what is allowed."""
+
+
+class Diverged(TrainingError):
+    """The loss is no longer a number."""

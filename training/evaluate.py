@@ -10,87 +10,25 @@ digits from what is none (AUROC), confusion and mistakes. DIR holds a folder for
 --model and --pictures; `--uploads DIR --help` lists them.
 """
 
-import contextlib
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
 import tyro
-from scipy.stats import binomtest
 from sklearn.metrics import classification_report
-from torch import Tensor, nn
+from torch import Tensor
 
-from training.artefact.graph import Classifier
-from training.data import dataset as data
+from training.data.dataset import load_dataset
 from training.errors import TrainingError
+from training.judge import uploads
+from training.judge.accuracy import Accuracy
 from training.run import hardware, plots, run_folder
+from training.run.predict import predict
+from training.run.trained import load_classifier
 
-BATCH = 500
+# So many mistakes are shown at most.
 WORST = 40
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """A share of right answers with its Wilson 95 % interval."""
-
-    right: int
-    count: int
-
-    @property
-    def share(self) -> float:
-        return self.right / self.count
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        low, high = binomtest(self.right, self.count).proportion_ci(method="wilson")
-        return float(low), float(high)
-
-    def __str__(self) -> str:
-        low, high = self.interval
-        return f"{self.share:.2%} ({self.right} of {self.count}; 95 % interval {low:.2%} to {high:.2%})"
-
-
-@torch.inference_mode()
-def predict(model: nn.Module, images: Tensor) -> Tensor:
-    """uint8 [N, *shape] → logits float32 [N, classes], in full precision."""
-    model.eval()
-    with without_tf32():
-        return torch.cat([model(batch) for batch in images.split(BATCH)])
-
-
-@contextlib.contextmanager
-def without_tf32() -> Iterator[None]:
-    """Convolutions on a GPU are computed with ten bits of mantissa by default."""
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = before
-
-
-def load_classifier(folder: Path, labels: tuple[str, ...], on: torch.device) -> Classifier:
-    """The averaged weights of a run's last epoch. Raises TrainingError where the run has other `labels`."""
-    recipe = run_folder.read_recipe(folder)
-    state = run_folder.load_checkpoint(folder, on)
-    if len(state["rows"]) < recipe.epochs:
-        raise TrainingError(
-            f"{folder} has finished {len(state['rows'])} of {recipe.epochs} epochs; "
-            f"go on with: python -m training.train --resume {folder}"
-        )
-    run_folder.check_labels(state, labels)
-    classifier = Classifier(recipe.network, len(labels), recipe.contract).to(on).to(memory_format=torch.channels_last)
-    averaged = {
-        name.removeprefix("module."): value for name, value in state["averaged"].items() if name.startswith("module.")
-    }
-    try:
-        classifier.load_state_dict(averaged)
-    except RuntimeError as error:
-        raise TrainingError(f"{folder} was trained with another {recipe.network} than this version has") from error
-    return classifier.eval()
 
 
 def worst_mistakes(logits: Tensor, labels: Tensor) -> Tensor:
@@ -114,7 +52,7 @@ def evaluate(arguments: Arguments) -> Accuracy:
     if recipe.validate_on_test and arguments.split == "validation":
         raise TrainingError(f"{arguments.run} was trained on the validation split too; allowed: --split test")
     on = hardware.pick(arguments.device)
-    dataset = data.load(recipe.data, arguments.data_dir, recipe.contract)
+    dataset = load_dataset(recipe.data, arguments.data_dir, recipe.contract)
     names = dataset.labels
     classifier = load_classifier(arguments.run, names, on)
     split = (dataset.test if arguments.split == "test" else dataset.validation).to(on)
@@ -155,9 +93,6 @@ class UploadArguments:
 
 
 def evaluate_uploads(arguments: UploadArguments) -> None:
-    # Imported here: it needs an HTTP client and the functions above.
-    from training.judge import uploads
-
     answers = uploads.ask(uploads.find(arguments.uploads), arguments.url, arguments.model)
     print(uploads.report(answers))
     uploads.save_pictures(answers, arguments.pictures)

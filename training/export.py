@@ -36,15 +36,19 @@ from training.artefact.parity import (
     prove,
 )
 from training.artefact.quantise import quantise
-from training.data import dataset as data
 from training.data import upload_like
+from training.data.dataset import Dataset, Split, are_digits, load_dataset
 from training.errors import TrainingError
-from training.evaluate import Accuracy, load_classifier, predict
+from training.judge.accuracy import Accuracy
 from training.networks import NETWORKS
 from training.run import hardware, run_folder
+from training.run.predict import predict
 from training.run.recipe import Recipe
+from training.run.trained import load_classifier
 
 SCHEMA_VERSION = 1
+
+# The ranges of int8 are measured on so many images of each of two kinds.
 RANGE_IMAGES = 500
 FILES = ("model.onnx", "model.int8.onnx", "model.pt")
 
@@ -85,7 +89,7 @@ def as_json(measured: Accuracy) -> dict[str, Any]:
     return {"accuracy": measured.share, "n": measured.count, "interval_95": measured.interval}
 
 
-def calibration_images(recipe: Recipe, dataset: data.Dataset) -> data.Split:
+def calibration_images(recipe: Recipe, dataset: Dataset) -> Split:
     """What temperature and threshold are fitted on: uploads where the network learned what is no digit.
 
     A network that has trained on the validation split is sure of it; then it is the test split, for want of another.
@@ -95,22 +99,23 @@ def calibration_images(recipe: Recipe, dataset: data.Dataset) -> data.Split:
     return upload_like.make(dataset) if recipe.not_digits else dataset.validation
 
 
-def quantisation_images(held_out: data.Split, dataset: data.Dataset) -> Tensor:
+def quantisation_images(held_out: Split, dataset: Dataset) -> Tensor:
     """Half training images as they are, half what calibration sees, so that neither kind leaves the range."""
     return torch.cat([dataset.train.images[:RANGE_IMAGES], held_out.images[:RANGE_IMAGES]])
 
 
 @dataclass(frozen=True)
 class Measured:
+    """`test` is measured through ONNX, `validation` with the network as it was trained."""
+
     calibration: Calibration
     validation: Accuracy
     test: Accuracy
-    """through ONNX"""
     parity: Parity
     int8: Int8Parity
 
 
-def write_artefact(run: Path, dataset: data.Dataset, folder: Path) -> None:
+def write_artefact(run: Path, dataset: Dataset, folder: Path) -> None:
     """Raises TrainingError where the files do not agree with the network of `run`."""
     recipe = run_folder.read_recipe(run)
     measured = write_models(run, recipe, dataset, folder)
@@ -119,7 +124,7 @@ def write_artefact(run: Path, dataset: data.Dataset, folder: Path) -> None:
     print(f"test split of {recipe.data}, through ONNX: {measured.test}; parity: logits differ by at most {error:.2g}")
 
 
-def write_models(run: Path, recipe: Recipe, dataset: data.Dataset, folder: Path) -> Measured:
+def write_models(run: Path, recipe: Recipe, dataset: Dataset, folder: Path) -> Measured:
     """The files of the network, proved to agree with it; int8 may be left out."""
     classifier = load_classifier(run, dataset.labels, torch.device("cpu"))
     validation = accuracy(predict(classifier, dataset.validation.images), dataset.validation.labels)
@@ -148,7 +153,7 @@ def leave_out_unless_it_agrees(model: Path, int8: Int8Parity) -> None:
         )
 
 
-def metadata_of(run: Path, recipe: Recipe, dataset: data.Dataset, folder: Path, measured: Measured) -> dict[str, Any]:
+def metadata_of(run: Path, recipe: Recipe, dataset: Dataset, folder: Path, measured: Measured) -> dict[str, Any]:
     """What the service reads, and how the files in `folder` came to be."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -158,7 +163,7 @@ def metadata_of(run: Path, recipe: Recipe, dataset: data.Dataset, folder: Path, 
             "name": "images",
             "shape": ["batch", *recipe.contract.shape],
             "dtype": "uint8",
-            "made_by": "digit normaliser" if data.are_digits(dataset.labels, recipe.contract) else "resize",
+            "made_by": "digit normaliser" if are_digits(dataset.labels, recipe.contract) else "resize",
         },
         "files": {name: {"sha256": sha256(folder / name)} for name in files_of(measured.int8)},
         "cpu_batch": NETWORKS[recipe.network].cpu_batch,
@@ -218,7 +223,7 @@ def replace_folder(new: Path, target: Path) -> None:
 
 def export(arguments: Arguments) -> None:
     recipe = run_folder.read_recipe(arguments.run)
-    dataset = data.load(recipe.data, arguments.data_dir, recipe.contract)
+    dataset = load_dataset(recipe.data, arguments.data_dir, recipe.contract)
     arguments.target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=arguments.target.parent, prefix=f".{arguments.target.name}-") as temporary:
         folder = Path(temporary) / arguments.target.name

@@ -34,7 +34,7 @@ class Load:
 
 
 RAW = Load("raw")
-OURS = (
+OUR_LOADS = (
     RAW,
     Load("multipart image"),
     Load("raw", 8),
@@ -47,12 +47,11 @@ OURS = (
 
 @dataclass(frozen=True)
 class Target:
-    """`command` is given the port, and may write what it needs into the folder."""
+    """`command` is given the port and a folder to write into; `needs` is a module that must be there."""
 
     name: str
     command: Callable[[int, Path], Sequence[str]]
     needs: str
-    """a module that must be there"""
     loads: Sequence[Load] = (RAW,)
     path: str = "/classify"
     ready: str = "/"
@@ -130,8 +129,10 @@ def torchserve(port: int, folder: Path) -> Sequence[str]:
 
 SITE_PACKAGES = {"BENCH_SITE_PACKAGES": os.pathsep.join(site.getsitepackages())}
 
+OURS = Target("numeral", bentoml(""), "bentoml", OUR_LOADS, ready="/readyz")
+
 TARGETS = (
-    Target("numeral", bentoml(""), "bentoml", OURS, ready="/readyz"),
+    OURS,
     *(Target(f"plain ASGI, {n} workers", uvicorn("benchmarks.peers.plain_asgi:app", n), "uvicorn") for n in (1, CORES)),
     Target(
         "Triton (Python backend)",

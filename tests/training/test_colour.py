@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.training.test_data import write_tree
 from torch import nn
 
 from service.model.artefact import load
 from service.model.engine import Engine
 from service.picture.resize import resize
 from tests.harness import Digits
+from tests.training.data.test_dataset import write_tree
 from training import evaluate, export, train
 from training.networks import NETWORKS, Network
 from training.networks.alexnet_cifar import CONTRACT

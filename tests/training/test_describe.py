@@ -84,6 +84,7 @@ def test_the_command_prints_the_table(capsys: pytest.CaptureFixture[str]) -> Non
         (["googlenet", "--channels", "3"], "channels is 3; googlenet takes 1"),
         (["alexnet-paper", "--classes", "0"], "classes is 0; it must be above 0"),
         (["alexnet-paper", "--classes", "-1"], "classes is -1; it must be above 0"),
+        (["alexnet-cifar", "--classes", "10000000000000000"], "it must be above 0, and 1,000,000,000 at most"),
         (["alexnet-paper", "--channels", "0"], "channels is 0; it must be above 0"),
         (["alexnet-paper", "--channels", "-2"], "channels is -2; it must be above 0"),
     ],

@@ -15,15 +15,17 @@ from torch import nn
 from service.model import artefact
 from training import export, train
 from training.artefact import parity, torchscript
-from training.artefact.graph import Classifier, ServedGraph
-from training.data import dataset as data
+from training.artefact.graph import ServedGraph
+from training.data.dataset import DIGIT_LABELS, load_sample
 from training.errors import TrainingError
-from training.evaluate import load_classifier
 from training.networks import NETWORKS
+from training.networks.classifier import Classifier
+from training.run.trained import load_classifier
 
 SIZES = ["--epochs", "2", "--batch-size", "200", "--ema-epochs", "0", "--device", "cpu"]
+
+# Such a run is calibrated on the validation split alone, which is fast.
 ONLY_DIGITS = ["--written-digits", "0", "--not-digits", "0"]
-"""Calibrated on the validation split alone, which is fast."""
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +55,8 @@ def test_the_service_loads_what_was_exported(exported: Path) -> None:
 
 def test_metadata_says_what_was_measured(run: Path, exported: Path) -> None:
     metadata = metadata_of(exported)
-    classifier = load_classifier(run, data.DIGIT_LABELS, torch.device("cpu"))
-    test = data.load_sample().test
+    classifier = load_classifier(run, DIGIT_LABELS, torch.device("cpu"))
+    test = load_sample().test
     probabilities, logits = parity.onnx_outputs(exported / "model.onnx", test.images.numpy())
     assert metadata["test"]["n"] == 500
     assert metadata["test"]["accuracy"] == (logits.argmax(axis=1) == test.labels.numpy()).mean()
@@ -70,8 +72,8 @@ def test_metadata_says_what_was_measured(run: Path, exported: Path) -> None:
 
 def test_a_network_that_differs_is_found(run: Path, exported: Path) -> None:
     """The parity check can fail: a ReLU that got lost, and weights of another run."""
-    images = data.load_sample().test.images[:50]
-    classifier = load_classifier(run, data.DIGIT_LABELS, torch.device("cpu"))
+    images = load_sample().test.images[:50]
+    classifier = load_classifier(run, DIGIT_LABELS, torch.device("cpu"))
     temperature = metadata_of(exported)["temperature"]
     assert parity.prove(classifier, temperature, exported, images).max_error < 1e-4
     with pytest.raises(TrainingError, match="ONNX at batch 1: probabilities differ"):

@@ -10,11 +10,11 @@ from torch.nn import functional as F
 
 from training.data.dataset import NOT_A_DIGIT
 
+# The reject threshold is put where this share of the validation images that belong to no class reach it.
 FALSE_ACCEPT_RATE = 0.03
-"""Of validation images that belong to no class: so many are at or above the reject threshold."""
 
+# Where every validation image belongs to a class, the threshold is put where this share of them reach it.
 ACCEPTED_SHARE = 0.995
-"""Of validation images, where all belong to a class."""
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ from torch.nn import functional as F
 
 from training.networks.contract import InputContract
 
+# Along an axis, an output may depend on so many small pixels before and after its own.
 BEFORE, AFTER = 1, 2
-"""Small pixels before and after its own that an output may depend on, along an axis."""
-
 KERNEL = BEFORE + 1 + AFTER
+
+# Along an axis, each small pixel has so many outputs: the resize's factor over the convolution's stride.
 PHASES = 2
-"""Outputs for each small pixel along an axis: the resize's factor over the convolution's stride."""
 
 
 class ResizedConvPool2d(nn.Module):
@@ -31,8 +31,8 @@ class ResizedConvPool2d(nn.Module):
     that meet those zeros get the surplus taken away again, by kernels that see the repeated pixels alone.
     """
 
+    # float32 [4, S + 3, S + 3]: everything, the columns outside the image, the rows outside, the corners.
     masks: Tensor
-    """float32 [4, S + 3, S + 3]: everything, the columns outside the image, the rows outside, the corners"""
 
     def __init__(self, convolution: nn.Conv2d, factor: int, side: int) -> None:
         super().__init__()

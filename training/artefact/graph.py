@@ -1,4 +1,4 @@
-"""The graph from canonical images to probabilities: trained and evaluated as `Classifier`, served as `ServedGraph`."""
+"""The graph from canonical images to probabilities, as it is served: batch normalisation and resize are folded."""
 
 import copy
 import dataclasses
@@ -9,22 +9,9 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from training.artefact.fold import can_fold_resize, fold_resize
-from training.networks import NETWORKS
-from training.networks.contract import InputContract, Preprocess
+from training.networks.classifier import Classifier
+from training.networks.contract import Preprocess
 from training.networks.googlenet import ConvBNReLU, SmallMapConv2d
-
-
-class Classifier(nn.Module):
-    """uint8 [N, *contract.shape] → logits [N, classes]. `contract`: the network's own if none is given."""
-
-    def __init__(self, network: str, classes: int, contract: InputContract | None = None) -> None:
-        super().__init__()
-        self.preprocess = Preprocess(contract or NETWORKS[network].contract)
-        self.network = NETWORKS[network].build(classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.network(self.preprocess(images))
-        return logits
 
 
 class ServedGraph(nn.Module):

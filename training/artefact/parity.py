@@ -4,28 +4,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor
 
 from training.artefact import torchscript
-from training.artefact.graph import Classifier
 from training.data.dataset import Split
 from training.errors import TrainingError
-from training.evaluate import predict
+from training.networks.classifier import Classifier
+from training.run import onnx_runtime
+from training.run.predict import predict
 
 RTOL = 1e-4
 ATOL = 1e-5
-BATCHES = (1, 3, 32)
-"""Small batches to compare beside the whole split: kernels differ by batch size."""
 
+# Compared beside the whole split, because kernels differ by batch size.
+BATCHES = (1, 3, 32)
+
+# So many images go through a network at once.
 CHUNK = 500
 
+# int8 must answer as fp32 does on this share of the images. It is no higher because many answers of a hardly trained
+# network are close calls; the share reached is in metadata.json, and tests hold the shipped models to 99.9 %.
 INT8_AGREEMENT = 0.97
-"""Share of images on which int8 must answer as fp32 does. Of a hardly trained network many answers are close calls.
-
-The figure reached is in metadata.json; tests hold the shipped models to 99.9 %.
-"""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Parity:
     max_error: float
 
 
+# Probabilities and logits, float32 [N, classes] each.
 Outputs = tuple[np.ndarray, np.ndarray]
-"""Probabilities and logits, float32 [N, classes] each."""
 
 
 def eager_outputs(classifier: Classifier, temperature: float, images: Tensor) -> Outputs:
@@ -56,7 +56,7 @@ def torchscript_outputs(path: Path, images: Tensor) -> Outputs:
 
 def onnx_outputs(path: Path, images: np.ndarray) -> Outputs:
     """Probabilities and logits, float32 [N, classes], by ONNX Runtime on the CPU."""
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = onnx_runtime.imported().InferenceSession(str(path), providers=["CPUExecutionProvider"])
     chunks = np.array_split(images, max(1, len(images) // CHUNK))
     outputs = [session.run(["probabilities", "logits"], {"images": chunk}) for chunk in chunks]
     return np.concatenate([output[0] for output in outputs]), np.concatenate([output[1] for output in outputs])

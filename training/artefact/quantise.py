@@ -6,23 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
-from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor
 
+from training.run import onnx_runtime
+
+# So many images at once go through the network whose ranges are measured.
 BATCH = 100
 
+# The operators of the network itself: scaling before it and softmax after it stay in float32.
 QUANTISED = ("Conv", "MatMul", "Gemm", "MaxPool", "Concat", "AveragePool", "GlobalAveragePool", "Relu", "Reshape")
-"""Scaling before and softmax after the network stay in float32."""
 
 
-class Batches(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime.quantization has no types
+class Batches:
+    """What ONNX Runtime calls a CalibrationDataReader: anything with `get_next` is one."""
+
     def __init__(self, images: np.ndarray) -> None:
         chunks = np.array_split(images, max(1, len(images) // BATCH))
         self.batches: Iterator[dict[str, np.ndarray]] = iter({"images": chunk} for chunk in chunks)
@@ -33,19 +30,23 @@ class Batches(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime.quant
 
 def quantise(model: Path, images: Tensor, target: Path) -> None:
     """The ranges of the activations come from `images`, uint8 [N, *shape], which the network reads."""
+    onnx_runtime.imported()
+    from onnxruntime import quantization
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
     with tempfile.TemporaryDirectory() as temporary:
         prepared = Path(temporary) / "prepared.onnx"
         quant_pre_process(str(model), str(prepared), skip_symbolic_shape=True)
-        quantize_static(
+        quantization.quantize_static(
             str(prepared),
             str(target),
             Batches(images.numpy()),
-            quant_format=QuantFormat.QDQ,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
+            quant_format=quantization.QuantFormat.QDQ,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
             per_channel=True,
             op_types_to_quantize=list(QUANTISED),
-            calibrate_method=CalibrationMethod.MinMax,
+            calibrate_method=quantization.CalibrationMethod.MinMax,
         )
     stripped = onnx.load(target)
     for node in stripped.graph.node:

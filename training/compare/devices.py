@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import matplotlib.pyplot as plt
 import torch
 from matplotlib.ticker import MaxNLocator
 
-from training import train
 from training.errors import TrainingError
-from training.run import hardware, plots, run_folder
+from training.run import hardware, lifecycle, plots, run_folder
 from training.run.recipe import RECIPES
 from training.run.run_folder import EpochRow
+from training.train import train
 
 
 @dataclass(frozen=True)
@@ -39,14 +38,14 @@ class Devices:
             print("there is no CUDA device here: the CPU is measured alone")
         rows = {}
         for choice in choices:
-            place = train.Place(self.data_dir, choice)
-            finished = train.finish_or_diverge(recipe, folder / choice, place)
+            place = lifecycle.Place(self.data_dir, choice)
+            finished = lifecycle.finish_or_diverge(recipe, folder / choice, place, train)
             if finished:
                 rows[run_folder.read_environment(folder / choice)["device"]] = finished
         if not rows:
             raise TrainingError(f"no device finished an epoch of {self.recipe}: the loss was no longer a number")
         text = table(rows, run_folder.read_environment(folder / "cpu")["device"])
-        run_folder.write_whole(folder / "table.md", text + "\n")
+        run_folder.write_text(folder / "table.md", text + "\n")
         save_picture(rows, folder / "devices.png")
         print(f"{text}\n{folder}/table.md, {folder}/devices.png")
 
@@ -81,4 +80,5 @@ def save_picture(by_device: dict[str, list[EpochRow]], path: Path) -> None:
         speed.margins(x=0.15)
         speed.bar_label(bars, fmt="{:,.0f}", padding=3)
         speed.set(xlabel="images a second")
-        plt.setp(speed.get_yticklabels(), rotation=90, va="center")
+        for label in speed.get_yticklabels():
+            label.set(rotation=90, va="center")

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from training import train
 from training.compare.pictures import Runs, save_animation, save_panels
 from training.errors import TrainingError
-from training.run import hardware, run_folder
+from training.run import hardware, lifecycle, run_folder
 from training.run.optimizers import Name
 from training.run.recipe import RECIPES, Recipe
 from training.run.run_folder import EpochRow
+from training.train import train
 
 
 @dataclass(frozen=True)
@@ -59,21 +59,21 @@ class Optimizers:
         base = RECIPES[self.recipe]
         epochs = base.epochs if self.epochs is None else self.epochs
         recipe = dataclasses.replace(base, epochs=epochs, images=self.limit)
-        place = train.Place(self.data_dir, self.device)
-        dataset = train.load_data(recipe, place)
+        place = lifecycle.Place(self.data_dir, self.device)
+        dataset = lifecycle.load_data(recipe, place)
         runs: Runs = {}
         for seed in range(self.seeds):
             for name, setting in SETTINGS.items():
                 print(f"{name}, seed {seed}")
                 one = recipe_of(recipe, setting, seed)
                 run = folder / f"{setting.optimizer}-seed{seed}"
-                rows = train.finish_or_diverge(one, run, place, dataset)
+                rows = lifecycle.finish_or_diverge(one, run, place, train, dataset)
                 if len(rows) == one.epochs:
                     run_folder.keep_weights_alone(run)
                 runs.setdefault(name, []).append(rows)
         write_csv(runs, folder / "epochs.csv")
         text = table(runs, self.recipe)
-        run_folder.write_whole(folder / "table.md", text + "\n")
+        run_folder.write_text(folder / "table.md", text + "\n")
         drawn = {name: [rows for rows in seeds if rows] for name, seeds in runs.items()}
         save_panels(drawn, folder / "optimizers.png")
         save_animation(drawn, folder / "optimizers.gif")
@@ -97,7 +97,7 @@ def write_csv(runs: Runs, path: Path) -> None:
     for name, seeds in runs.items():
         for seed, rows in enumerate(seeds):
             writer.writerows({"optimizer": name, "seed": seed, **dataclasses.asdict(row)} for row in rows)
-    run_folder.write_whole(path, text.getvalue())
+    run_folder.write_text(path, text.getvalue())
 
 
 def table(runs: Runs, recipe: str) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 from matplotlib.animation import FuncAnimation, PillowWriter
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from training.run import plots
 from training.run.run_folder import EpochRow
+from training.run.whole import written_whole
 
 PANELS = {
     "train_loss": "training loss",
@@ -20,8 +21,8 @@ PANELS = {
 
 FRAMES_PER_SECOND = 2
 
+# By optimizer, for each seed the epochs.
 Runs = dict[str, list[list[EpochRow]]]
-"""By optimizer, for each seed the epochs."""
 
 
 def draw(axes: Any, runs: Runs, epochs: int) -> None:
@@ -58,7 +59,8 @@ def save_panels(runs: Runs, path: Path) -> None:
 
 def save_animation(runs: Runs, path: Path) -> None:
     """A GIF, one frame for each epoch."""
-    figure, axes = plt.subplots(2, 2, figsize=(8, 5.6), layout="constrained")
+    figure = Figure(figsize=(8, 5.6), layout="constrained")
+    axes = figure.subplots(2, 2)
     animation = FuncAnimation(figure, lambda frame: draw(axes, runs, frame + 1), frames=longest(runs))
-    animation.save(path, PillowWriter(fps=FRAMES_PER_SECOND), dpi=70)
-    plt.close(figure)
+    with written_whole(path) as partial:
+        animation.save(partial, PillowWriter(fps=FRAMES_PER_SECOND), dpi=70)

@@ -12,6 +12,11 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from training.errors import TrainingError
+
+# At a relative size of 1 an image could shrink to nothing; the last three are shares and probabilities.
+MOST = {"degrees": 180, "scale": 0.9, "blur": 1, "grain": 1, "remnants": 1}
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -35,9 +40,16 @@ class Augmentation:
     remnants: float = 0.1
     """probability of a bit of a line or a dot beside the digit"""
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            most = MOST.get(name, math.inf)
+            if not (0 <= value <= most and math.isfinite(value)):
+                allowed = f"0 to {most}" if name in MOST else "0 or more, and finite"
+                raise TrainingError(f"{name} of the augmentation is {value}; it must be {allowed}")
 
+
+# The displacement is drawn on a coarse grid of so many knots a side and interpolated between them.
 ELASTIC_KNOTS = 5
-"""The displacement is drawn on a coarse grid of so many knots a side and interpolated between them."""
 
 
 def uniform(count: int, amplitude: float, like: Tensor, generator: Generator) -> Tensor:

@@ -18,16 +18,17 @@ from service.picture.upright import upright_as_opened
 from training.errors import TrainingError
 from training.networks.contract import InputContract
 
+# The label of an image that belongs to none of the classes.
 NOT_A_DIGIT = -1
-"""The label of an image that belongs to none of the classes."""
 
 DIGIT_LABELS = tuple("0123456789")
 CIFAR10_LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-VALIDATION_IMAGES = 5_000
-"""Of the 60,000 training images of MNIST and Fashion-MNIST, and the 50,000 of CIFAR-10."""
 
+# So many are held out of the 60,000 training images of MNIST and Fashion-MNIST, and of the 50,000 of CIFAR-10.
+VALIDATION_IMAGES = 5_000
+
+# It never changes and is not the run's seed, so that figures of different runs are of the same images.
 SPLIT_SEED = 20_260_000
-"""One for ever and apart from a run's seed: figures of different runs are of the same images."""
 
 FOUR_WAYS = (
     "There are four ways to data: --data mnist with a network connection downloads it; "
@@ -65,7 +66,7 @@ class Dataset:
     test: Split
 
 
-def load(name: str, data_dir: Path, contract: InputContract) -> Dataset:
+def load_dataset(name: str, data_dir: Path, contract: InputContract) -> Dataset:
     """`name` as in `Recipe.data`; the images are brought to `contract.shape`."""
     if name.startswith("folder:"):
         return load_folder(Path(name.removeprefix("folder:")), contract)

@@ -12,18 +12,19 @@ from PIL import Image, ImageDraw, ImageFont
 
 from training.data.strokes import Glyph, Ink
 
+# Those that look like digits in some hand are left out: B b G g I i L l O o Q q S s Z z.
 LETTERS = "ACDEFHJKMNPRTUVWXYacdefhjkmnprtuvwxy"
-"""Without those that look like digits in some hand: B b G g I i L l O o Q q S s Z z."""
 
+# Those that look like digits are left out: brackets, strokes, the exclamation mark, the comma.
 SIGNS = '#@&%?*+=<>^~$€£§{}"-.©'
-"""Without those that look like digits: brackets, strokes, the exclamation mark, the comma."""
 
 STROKE_FONTS = ("futural", "rowmans", "scripts", "cursive", "rowmand", "timesr")
 
+# These are seen in validation alone.
 HELD_OUT_FONTS = ("caladea", "amatic-sc", "roboto")
 HELD_OUT_STROKE_FONTS = ("rowmans",)
-"""Seen in validation alone."""
 
+# The size in pixels in which outline fonts are drawn.
 SIZE = 64
 
 

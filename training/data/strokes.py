@@ -14,24 +14,23 @@ from PIL import Image, ImageDraw
 
 Point = tuple[float, float]
 Glyph = Sequence[Sequence[Point]]
-Ink = NDArray[np.float32]
-"""[H, W], 0 to 1"""
 
+# [H, W], 0 to 1.
+Ink = NDArray[np.float32]
+
+# The canvas has so many pixels a side, and the longer side of a glyph on it before the hand's slant and slope.
 CANVAS = 96
 GLYPH = 64
-"""Pixels of the longer side of a glyph on the canvas, before the hand's slant and slope."""
 
+# The width of a pen is given in pixels of the canonical box, which has this side.
 FULL_STROKE = 20
-"""A pen's width is given in pixels of the canonical 20×20 box."""
-
-
 WIDEST_PEN = 4.5
+
+# A 1 has no hole to fill, and scanned forms have some that are mere blocks.
 WIDEST_PEN_OF_ONE = 9.0
-"""A 1 has no hole to fill: scanned forms have some that are mere blocks."""
 
-
+# The probability of edges like a saw.
 RAGGED = 0.2
-"""Probability of edges like a saw."""
 
 
 def arc(centre: Point, radius: Point, start: float, stop: float, points: int = 12) -> list[Point]:
@@ -40,6 +39,7 @@ def arc(centre: Point, radius: Point, start: float, stop: float, points: int = 1
     return [(centre[0] + radius[0] * math.cos(a), centre[1] + radius[1] * math.sin(a)) for a in angles]
 
 
+# The ways of writing each digit.
 DIGITS: dict[int, list[Glyph]] = {
     0: [
         [arc((0.5, 0.5), (0.33, 0.5), -90, 270, 24)],
@@ -154,8 +154,8 @@ DIGITS: dict[int, list[Glyph]] = {
         [[*arc((0.5, 0.3), (0.2, 0.18), 40, -300, 14), *arc((0.45, 0.5), (0.48, 0.5), -60, 150, 16)]],
     ],
 }  # fmt: skip
-"""Ways of writing each digit."""
 
+# Signs that are no digits: bar, cross, tick, plus, equals, arrow, triangle, boxes, a corner, tallies.
 MARKS: list[Glyph] = [
     [[(0, 0.5), (1, 0.5)]],
     [[(0, 0), (1, 1)], [(1, 0), (0, 1)]],
@@ -170,7 +170,6 @@ MARKS: list[Glyph] = [
     [[(0.2, 0), (0.2, 1)], [(0.8, 0), (0.8, 1)]],
     [[(0.2, 0), (0.2, 1)], [(0.5, 0), (0.5, 1)], [(0.8, 0), (0.8, 1)]],
 ]
-"""Signs that are no digits: bar, cross, tick, plus, equals, arrow, triangle, boxes, a corner, tallies."""
 
 
 def scribble(rng: Generator) -> Glyph:

@@ -15,8 +15,8 @@ from training.data import glyphs, strokes
 from training.data.dataset import NOT_A_DIGIT, Split
 from training.data.strokes import Ink
 
+# The probability that print is of few pixels.
 COARSE = 0.3
-"""Probability that print is of few pixels."""
 
 Maker = Callable[[Generator], Ink]
 

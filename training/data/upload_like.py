@@ -16,9 +16,10 @@ from service.picture.normalise import normalise
 from training.data import synthesis
 from training.data.dataset import Dataset, Split
 
+# It never changes, so that every network is calibrated on the same images.
 SEED = 20_260_001
-"""One for ever: every network is calibrated on the same images."""
 
+# So many are made of each kind; the first are fewer where the validation split has fewer.
 MNIST_DIGITS = 4_000
 OTHER_DIGITS = 1_000
 NOT_DIGITS = 3_000

@@ -17,22 +17,27 @@ from service.picture.grey import to_grey
 from service.picture.upright import upright_as_opened
 from training.data.dataset import DIGIT_LABELS, NOT_A_DIGIT
 from training.errors import TrainingError
-from training.evaluate import Accuracy
+from training.judge.accuracy import Accuracy
 from training.judge.confidence import auroc, expected_calibration_error
 from training.run import plots
 
 LABELS_FILE = "labels.csv"
+
+# Less than a service takes by default: 256 files, and five million bytes with the form around them.
 FILES_A_REQUEST = 64
 BYTES_A_REQUEST = 4_000_000
+
+# So many mistakes are shown at most.
 WORST = 80
 
 
 @dataclass(frozen=True)
 class Labelled:
+    """`label` is 0 to 9, or `NOT_A_DIGIT`."""
+
     source: str
     path: Path
     label: int
-    """0 to 9, or `NOT_A_DIGIT`"""
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ def ask(pictures: Sequence[Labelled], url: str, model: str | None) -> list[Read]
 
 
 def requests_of(pictures: Sequence[Labelled]) -> Iterator[list[Labelled]]:
-    """In order, as many in each as a service takes by default."""
+    """In order, and no more in each than a service takes by default."""
     some: list[Labelled] = []
     size = 0
     for labelled in pictures:

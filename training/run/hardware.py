@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 
 from training.errors import TrainingError
+from training.run import onnx_runtime
 
 DeviceChoice = Literal["auto", "cuda", "cpu"]
 LIBRARIES = ("torch", "torchvision", "numpy", "onnx", "onnxscript", "onnxruntime")
@@ -58,7 +59,8 @@ def environment(device: torch.device) -> dict[str, str]:
 
 def version(library: str) -> str:
     try:
-        return str(import_module(library).__version__)
+        module = onnx_runtime.imported() if library == "onnxruntime" else import_module(library)
+        return str(module.__version__)
     except ImportError:
         return "not installed"
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from training.run.run_folder import EpochRow
 
+# As the articles draw them.
 POINTS_PER_EPOCH = 5
 
 

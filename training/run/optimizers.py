@@ -10,8 +10,9 @@ Name = Literal["sgd", "momentum", "nag", "adagrad", "adadelta", "rmsprop", "adam
 Schedule = Literal["one-cycle", "constant"]
 
 MOMENTUM = 0.9
+
+# The one-cycle schedule sets their momentum, or first beta, too: from 0.95 to 0.85 at the peak, and back.
 CYCLED = ("momentum", "nag", "adam", "adamw")
-"""The one-cycle schedule sets their momentum, or first beta, too: from 0.95 to 0.85 at the peak, and back."""
 
 
 def build(

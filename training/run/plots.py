@@ -1,36 +1,30 @@
 """The pictures of a run and of an evaluation. Each is written whole to one PNG."""
 
 import contextlib
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")  # no screen on a server
-
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import ConfusionMatrixDisplay
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from training.run.run_folder import EpochRow
+from training.run.run_folder import EpochRow
+from training.run.whole import written_whole
 
 
 @contextlib.contextmanager
 def picture(path: Path, rows: int, columns: int, inches: tuple[float, float]) -> Iterator[Any]:
     """Axes to draw on, an array [rows, columns], which are then written to `path`."""
-    figure, axes = plt.subplots(rows, columns, figsize=inches, layout="constrained", squeeze=False)
-    yield axes
-    partial = path.with_name(f"{path.name}.partial")
-    figure.savefig(partial, format="png", dpi=120)
-    os.replace(partial, path)
-    plt.close(figure)
+    # Not by pyplot, which would look for a screen and keep the figure.
+    figure = Figure(figsize=inches, layout="constrained")
+    yield figure.subplots(rows, columns, squeeze=False)
+    with written_whole(path) as partial:
+        figure.savefig(partial, format="png", dpi=120)
 
 
-def save_curves(rows: "Sequence[EpochRow]", split: str, path: Path) -> None:
+def save_curves(rows: Sequence[EpochRow], split: str, path: Path) -> None:
     """Loss and error by epoch, side by side; the error, which is of `split`, on a logarithmic scale."""
     epochs = [row.epoch for row in rows]
     with picture(path, 1, 2, (10, 4)) as axes:

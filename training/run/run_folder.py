@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import math
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,13 @@ import torch
 from training.data.augment import Augmentation
 from training.errors import TrainingError
 from training.run.recipe import Recipe
+from training.run.whole import written_whole
 
 CHECKPOINT = "checkpoint.pt"
 RECIPE = "recipe.json"
+
+# A run that ended before its last epoch has this file, which says why.
 DIVERGED = "diverged.txt"
-"""Why the run ended before its last epoch."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,12 @@ def create(run: Path, recipe: Recipe, environment: dict[str, str]) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    write_whole(path, json.dumps(value, indent=2) + "\n")
+    write_text(path, json.dumps(value, indent=2) + "\n")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Atomic: a kill at any moment leaves the file before or this one."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text)
-    os.replace(partial, path)
+def write_text(path: Path, text: str) -> None:
+    with written_whole(path) as partial:
+        partial.write_text(text)
 
 
 def read_recipe(run: Path) -> Recipe:
@@ -80,7 +79,7 @@ def write_log(run: Path, rows: list[EpochRow]) -> None:
     writer = csv.DictWriter(text, fieldnames=list(EpochRow.__dataclass_fields__), lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)
-    write_whole(run / "log.csv", text.getvalue())
+    write_text(run / "log.csv", text.getvalue())
 
 
 def read_log(run: Path) -> list[EpochRow]:
@@ -91,10 +90,8 @@ def read_log(run: Path) -> list[EpochRow]:
 
 
 def save_checkpoint(run: Path, state: dict[str, Any]) -> None:
-    """Atomic: a kill at any moment leaves either the checkpoint before or this one, whole."""
-    partial = run / f"{CHECKPOINT}.partial"
-    torch.save(state, partial)
-    os.replace(partial, run / CHECKPOINT)
+    with written_whole(run / CHECKPOINT) as partial:
+        torch.save(state, partial)
 
 
 def keep_weights_alone(run: Path) -> None:

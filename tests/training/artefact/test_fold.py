@@ -6,8 +6,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from training.artefact.fold import ResizedConvPool2d, can_fold_resize
-from training.artefact.graph import Classifier, ServedGraph
+from training.artefact.graph import ServedGraph
 from training.networks import NETWORKS
+from training.networks.classifier import Classifier
 
 
 @pytest.mark.parametrize("side", [5, 28])

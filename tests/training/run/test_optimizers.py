@@ -72,6 +72,8 @@ def test_preprocessing() -> None:
     """S0, S1 and S3 leave pixels at 0 to 1; S2 and Fashion-MNIST in S4 take 0.5 away; CIFAR-10 has its own figures."""
     means = [RECIPES[name].contract.mean for name in ARTICLES]
     assert means == [(0,), (0,), (0.5,), (0,), (0.5, 0.5, 0.5), (0.4914, 0.4822, 0.4465)]
+    stds = [RECIPES[name].contract.std for name in ARTICLES]
+    assert stds == [(1,), (1,), (0.5,), (1,), (0.5, 0.5, 0.5), (0.2023, 0.1994, 0.2010)]
     cifar = RECIPES["s4-cifar"]
     assert (cifar.crop, cifar.flip) == (4, True)
     assert not any(RECIPES[name].flip for name in ARTICLES[:5])

@@ -1,8 +1,8 @@
-"""Pictures say which split their figures are of."""
+"""Pictures say which split their figures are of, and are there whole or not at all."""
 
 from pathlib import Path
+from typing import Any
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -16,7 +16,13 @@ from training.run.run_folder import EpochRow
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """The figures, as they were when they were written."""
     figures: list[Figure] = []
-    monkeypatch.setattr(plt, "close", figures.append)
+    save = Figure.savefig
+
+    def noted(figure: Figure, *where: Any, **how: Any) -> None:
+        save(figure, *where, **how)
+        figures.append(figure)
+
+    monkeypatch.setattr(Figure, "savefig", noted)
     return figures
 
 
@@ -34,3 +40,27 @@ def test_a_confusion_matrix_has_a_title(tmp_path: Path, drawn: list[Figure]) -> 
     labels = torch.tensor([0, 1, 1])
     plots.save_confusion(labels, labels, ("a", "b"), "test split", tmp_path / "confusion.png")
     assert drawn[0].axes[0].get_title() == "test split"
+
+
+def full(path: Path) -> None:
+    """Whatever is written to `path` from now on finds no space left."""
+    path.with_name(f"{path.stem}.partial{path.suffix}").symlink_to("/dev/full")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_leaves_the_picture_before(tmp_path: Path) -> None:
+    labels = torch.tensor([0, 1, 1])
+    plots.save_confusion(labels, labels, ("a", "b"), "before", tmp_path / "confusion.png")
+    before = (tmp_path / "confusion.png").read_bytes()
+    full(tmp_path / "confusion.png")
+    with pytest.raises(OSError, match="No space left"):
+        plots.save_confusion(labels, labels, ("a", "b"), "after", tmp_path / "confusion.png")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"confusion.png": before}
+
+
+def test_what_cannot_be_drawn_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        plots.save_confusion(torch.tensor([0, 1]), torch.tensor([0]), ("a", "b"), "", tmp_path / "confusion.png")
+    with pytest.raises(TypeError, match="Invalid shape"):
+        plots.save_contact_sheet(torch.zeros((1, 2, 28, 28)), ["two channels"], tmp_path / "sheet.png")
+    assert list(tmp_path.iterdir()) == []

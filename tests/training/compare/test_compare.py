@@ -13,8 +13,10 @@ from training import train
 from training.compare import devices
 from training.compare.__main__ import main
 from training.compare.optimizers import SETTINGS
+from training.run import lifecycle
 from training.run.recipe import RECIPES, Recipe
 from training.run.run_folder import EpochRow, load_checkpoint, read_log
+from training.run.state import Training
 
 
 @pytest.fixture(autouse=True)
@@ -42,11 +44,11 @@ def test_a_comparison_that_was_stopped_goes_on_and_ends_with_the_same_table(
     train_epoch = train.train_epoch
     epochs: list[Recipe] = []
 
-    def counted(training: train.Training, progress: "tqdm[Any]") -> tuple[float, float]:
-        epochs.append(training.run.recipe)
+    def counted(training: Training, progress: "tqdm[Any]") -> tuple[float, float]:
+        epochs.append(training.recipe)
         return train_epoch(training, progress)
 
-    def stopped_in_the_second_run(training: train.Training, progress: "tqdm[Any]") -> tuple[float, float]:
+    def stopped_in_the_second_run(training: Training, progress: "tqdm[Any]") -> tuple[float, float]:
         if len(epochs) == 3:
             raise SystemExit("killed")
         return counted(training, progress)
@@ -83,8 +85,8 @@ def test_a_run_that_diverged_is_not_trained_again(tmp_path: Path, monkeypatch: p
     table = compare(tmp_path)
     assert "| NAG | 0 | 0.0000 |" in table
 
-    def trained_again(training: train.Training, progress: "tqdm[Any]") -> None:
-        pytest.fail(f"{training.run.recipe.optimizer} is trained again")
+    def trained_again(training: Training, progress: "tqdm[Any]") -> None:
+        pytest.fail(f"{training.recipe.optimizer} is trained again")
 
     monkeypatch.setattr(train, "train_epoch", trained_again)
     assert compare(tmp_path) == table
@@ -111,10 +113,10 @@ def test_nothing_to_compare_is_said(tmp_path: Path, arguments: list[str], said: 
 
 
 def test_ctrl_c_between_two_runs_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(recipe: Recipe, place: train.Place) -> None:
+    def stopped(recipe: Recipe, place: lifecycle.Place) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train, "load_data", stopped)
+    monkeypatch.setattr(lifecycle, "load_data", stopped)
     with pytest.raises(SystemExit, match="stopped; the runs that were begun are kept: give the same command again"):
         compare(tmp_path)
 

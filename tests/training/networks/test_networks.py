@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from training.artefact.graph import Classifier, ServedGraph, fold_batch_norm
 from training.networks import NETWORKS
+from training.networks.classifier import Classifier
 from training.networks.contract import InputContract, Preprocess
 from training.networks.googlenet import SmallMapConv2d
 
@@ -30,16 +30,6 @@ def test_parameter_counts_are_the_published_ones(network: str, count: int) -> No
     classifier = Classifier(network, 10)
     scales = sum(module.num_features for module in classifier.modules() if isinstance(module, nn.BatchNorm2d))
     assert parameters(classifier) - scales == count
-
-
-@pytest.mark.parametrize("network", ["googlenet", "googlenet-plain"])
-def test_what_is_served_carries_no_taps_without_use(network: str) -> None:
-    """On maps of 1×1 and 2×2 most of a kernel only ever meets the padding."""
-    served = fold_batch_norm(Classifier(network, 10))
-    kernels = [module.kernel_size[0] for module in served.modules() if isinstance(module, nn.Conv2d)]
-    assert kernels.count(5) == 2
-    assert kernels.count(3) == 1 + 2 + 5 + 5
-    assert parameters(served) == 4_572_602
 
 
 @pytest.mark.parametrize("network", sorted(NETWORKS))
@@ -84,16 +74,6 @@ def test_preprocessing_scales_and_normalises() -> None:
     assert preprocess(images).unique().tolist() == [2.0]
 
 
-@pytest.mark.parametrize("network", ["googlenet", "googlenet-plain"])
-def test_folding_changes_no_answer(network: str) -> None:
-    torch.manual_seed(0)
-    classifier = Classifier(network, 10)
-    images = torch.randint(0, 256, (16, 28, 28), dtype=torch.uint8)
-    classifier.train()(images)  # gives batch norm statistics that are not the initial ones
-    with torch.inference_mode():
-        torch.testing.assert_close(fold_batch_norm(classifier)(images), classifier.eval()(images), rtol=1e-4, atol=1e-5)
-
-
 @pytest.mark.parametrize("side", [1, 2, 3, 4])
 def test_convolutions_of_small_maps_are_convolutions(side: int) -> None:
     torch.manual_seed(0)
@@ -101,12 +81,3 @@ def test_convolutions_of_small_maps_are_convolutions(side: int) -> None:
     x = torch.rand(4, 6, side, side)
     torch.testing.assert_close(small(x), nn.Conv2d.forward(small, x), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(small.plain(side)(x), small(x), rtol=1e-4, atol=1e-5)
-
-
-def test_the_temperature_sharpens_probabilities_and_leaves_logits() -> None:
-    classifier = Classifier("googlenet", 10).eval()
-    images = torch.zeros(1, 28, 28, dtype=torch.uint8)
-    with torch.inference_mode():
-        probabilities, logits = ServedGraph(classifier, 0.5).eval()(images)
-        torch.testing.assert_close(logits, classifier(images), rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(probabilities, (logits / 0.5).softmax(dim=1))
