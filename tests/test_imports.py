@@ -83,40 +83,6 @@ def test_this_test_can_fail() -> None:
     assert "training.data.dataset imports service.picture.normalise" in broken("training", ["training"])
 
 
-def circles(room: str) -> list[list[str]]:
-    """Of modules that import each other, within functions too."""
-    arrows = {name_of(path): ours(imports(path)) for path in modules(room)}
-    return [
-        sorted({one, other})
-        for one in arrows
-        for other in arrows
-        if one < other and reaches(one, other, arrows) and reaches(other, one, arrows)
-    ]
-
-
-def reaches(begin: str, end: str, arrows: dict[str, set[str]]) -> bool:
-    seen, ahead = {begin}, [begin]
-    while ahead:
-        for name in arrows.get(ahead.pop(), set()) - seen:
-            if name == end:
-                return True
-            seen.add(name)
-            ahead.append(name)
-    return False
-
-
-@pytest.mark.parametrize("package", ["service", "training", "benchmarks"])
-def test_there_are_no_circles(package: str) -> None:
-    assert circles(package) == []
-
-
-def test_a_circle_would_be_found() -> None:
-    arrows = {"a": {"b"}, "b": {"c"}, "c": {"a"}}
-    assert reaches("a", "c", arrows)
-    assert reaches("c", "b", arrows)
-    assert not reaches("a", "d", arrows)
-
-
 def imported(names: str) -> set[str]:
     """The packages and the service's modules that a fresh process holds after importing `names`."""
     code = f"import sys, {', '.join(names.split())}; print(*sys.modules)"
