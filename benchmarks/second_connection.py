@@ -92,10 +92,13 @@ def sending(url: str, request: bytes, senders: int) -> Iterator[list[float]]:
 
 def memory(supervisor: psutil.Process) -> float:
     """MiB of all processes; what is shared is counted once for each."""
-    return sum(each.memory_info().rss for each in supervisor.children(recursive=True)) / MEGABYTE
+    held: int = sum(each.memory_info().rss for each in supervisor.children(recursive=True))
+    return held / MEGABYTE
 
 
-def figures(name: str, request: bytes, url: str, supervisor: psutil.Process, log: Path, arguments: Arguments) -> dict:
+def figures(
+    name: str, request: bytes, url: str, supervisor: psutil.Process, log: Path, arguments: Arguments
+) -> dict[str, object]:
     alone = times(url, arguments.seconds / 2)
     held, logged = memory(supervisor), log.stat().st_size
     with sending(url, request, arguments.senders) as taken:

@@ -33,7 +33,8 @@ class Digits:
     labels: NDArray[np.int64]
 
     def pick(self, label: int, which: int = 0) -> NDArray[np.uint8]:
-        return self.images[self.labels == label][which]
+        picked: NDArray[np.uint8] = self.images[self.labels == label][which]
+        return picked
 
 
 @cache

@@ -26,7 +26,7 @@ def models(tmp_path: Path) -> Path:
         helper.make_node("Mul", ["column", "nought"], ["noughts"]),
         helper.make_node("Add", ["noughts", "row"], ["probabilities"]),
     ]
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "table": np.full((201, 10), 0.1, np.float32),
         "axes": np.array([1, 2], np.int64),
         "nought": np.zeros(1, np.float32),

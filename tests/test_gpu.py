@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from service.model.artefact import load
-from service.model.engine import CUDA, CUDA_BATCHES, TF32_NOISE, Engine
+from service.model.engine import CUDA_BATCHES, TF32_NOISE, Engine
+from service.model.runtime import CUDA
 from tests.harness import ROOT, Digits
 from training import evaluate, train
 from training.run.hardware import has_bf16

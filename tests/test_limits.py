@@ -43,8 +43,10 @@ def test_a_full_queue_is_429_with_retry_after_and_the_rest_is_answered(tmp_path:
 
 def test_more_bytes_of_uploads_than_a_worker_holds_are_429(tmp_path: Path, digits: Digits) -> None:
     """By what has arrived of them, not by what is announced."""
-    limits = {"max_body_bytes": "100000", "max_upload_bytes": "100000", "workers": "1"}
-    with serving(tmp_path / "log", **limits) as url, socket.create_connection(address(url)) as slow:
+    with (
+        serving(tmp_path / "log", max_body_bytes="100000", max_upload_bytes="100000", workers="1") as url,
+        socket.create_connection(address(url)) as slow,
+    ):
         body = png(digits.pick(1))
         slow.sendall(post_head(100_000) + bytes(99_900))
         time.sleep(0.5)

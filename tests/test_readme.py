@@ -20,8 +20,9 @@ BLOCKS = re.findall(r"^```bash\n(.*?)^```", README, flags=re.MULTILINE | re.DOTA
 
 
 def block_with(command: str) -> str:
-    (found,) = (block for block in BLOCKS if command in block)
-    return found
+    found: list[str] = [block for block in BLOCKS if command in block]
+    (only,) = found
+    return only
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tests.harness import ROOT, free_port, start_server
 
 def failed_start(log: Path, **settings: str) -> str:
     """The one line that says why; fails where the server starts, or tries more than once."""
-    process = start_server(free_port(), log, **settings)
+    process = start_server(free_port(), log, ".", ROOT, **settings)
     try:
         assert process.wait(timeout=60) not in (0, None)
     except subprocess.TimeoutExpired:

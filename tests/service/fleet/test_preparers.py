@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from service.errors import StartError
-from service.fleet import preparers
 from service.fleet.preparer import pack_prepared, unpack_prepared
 from service.fleet.preparers import Preparers
 from service.picture.fault import Fault, FaultKind
@@ -162,7 +161,7 @@ def test_it_goes_on_where_the_server_is_told_to_stop_and_ends_with_it() -> None:
 
 
 def test_a_process_that_cannot_start_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preparers.sys, "executable", "/bin/false")
+    monkeypatch.setattr("sys.executable", "/bin/false")
     with pytest.raises(StartError, match="a process for pictures does not start"):
         run(lambda _: asyncio.sleep(0))
 

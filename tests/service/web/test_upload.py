@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 
 import httpx
 import pytest
@@ -17,7 +17,7 @@ from service.web.upload import CONTENT_TYPE_BYTES, GRACE_SECONDS, Upload, read_u
 
 SETTINGS = Settings(max_body_bytes=1000, max_files=3, read_timeout_ms=200)
 
-Receive = Callable[[], Awaitable[dict[str, object]]]
+Receive = Callable[[], Awaitable[MutableMapping[str, object]]]
 
 
 def request_by(receive: Receive, headers: list[tuple[bytes, bytes]]) -> Request:
