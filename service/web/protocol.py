@@ -41,7 +41,12 @@ LINGER_BYTES = 1_000_000
 # Seconds that a new connection is left for its request, where the server stops meanwhile.
 LAST_REQUEST_SECONDS = 1
 
-# File descriptors that a worker keeps for itself. With none left it could not even refuse a connection.
+# Seconds for a client to take what it is sent: one that does not read would keep its answers in memory for good.
+WRITE_SECONDS = 30
+
+# Connections of a worker, each of which takes some 20 kB. Fewer where the process may not open so many files: with no
+# file descriptor left it could not even refuse a connection.
+CONNECTIONS = 4096
 SPARE_DESCRIPTORS = 64
 
 # A request to change the protocol is ignored (RFC 9110, 7.8) by leaving these away.
@@ -81,6 +86,8 @@ class Protocol(HttpToolsProtocol):
     _thrown_away = 0
     _stopping = False
     _timer: asyncio.TimerHandle | None = None
+    # Until when what has been written must have left.
+    _write_timer: asyncio.TimerHandle | None = None
 
     @classmethod
     def open_connections(cls) -> int:
@@ -101,6 +108,7 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         Protocol._open -= 1
         self._unset_timer()
+        self._unset_write_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -206,7 +214,20 @@ class Protocol(HttpToolsProtocol):
 
     # What the rest of uvicorn calls.
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._set_write_timer()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._unset_write_timer()
+
+    def timeout_keep_alive_handler(self) -> None:
+        self._close()
+
     def on_response_complete(self) -> None:
+        if self.transport.is_closing() and self.transport.get_write_buffer_size():
+            self._set_write_timer()
         super().on_response_complete()
         if self._awaited is Awaited.BODY and self._idle():
             self._set_timer(LINGER_SECONDS)
@@ -239,9 +260,23 @@ class Protocol(HttpToolsProtocol):
             detail = f"the head of the request did not arrive within {HEAD_SECONDS} s"
             self._refuse(Problem(HTTPStatus.REQUEST_TIMEOUT, detail))
         elif self._over or self._idle():
-            self.transport.close()
+            self._close()
+
+    def _set_write_timer(self) -> None:
+        self._unset_write_timer()
+        self._write_timer = self.loop.call_later(WRITE_SECONDS, self.transport.abort)
+
+    def _unset_write_timer(self) -> None:
+        if self._write_timer:
+            self._write_timer.cancel()
+            self._write_timer = None
 
     # The end of a connection.
+
+    def _close(self) -> None:
+        """Once what has been written has left, which ends by itself if it does not."""
+        self._set_write_timer()
+        self.transport.close()
 
     def _throw_away(self, size: int) -> None:
         self._thrown_away += size
@@ -294,7 +329,6 @@ def head_too_large() -> Refused:
 
 
 @functools.cache
-def most_connections() -> float:
-    """That leave file descriptors for the rest of the process."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return float("inf") if limit == resource.RLIM_INFINITY else limit - SPARE_DESCRIPTORS
+def most_connections() -> int:
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return CONNECTIONS if descriptors == resource.RLIM_INFINITY else min(CONNECTIONS, descriptors - SPARE_DESCRIPTORS)

@@ -54,18 +54,18 @@ async def read_uploads(request: Request, settings: Settings, held: Held, begin: 
     Raises Problem: 400 malformed, empty or without a file, 408 too slow, 413 past a limit, 429 no room, 431 an endless
     Content-Type.
     """
-    boundary = boundary_of(request.headers.get("content-type", ""))
+    delimiter = delimiter_of(request.headers.get("content-type", ""))
     try:
         body = await read_body(request, settings, held, begin)
     except ClientDisconnect as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "the client closed the connection within its upload") from error
-    if boundary is None:
+    if delimiter is None:
         if not body:
             raise Problem(
                 HTTPStatus.BAD_REQUEST, "the request has no body; send an image, raw or as multipart/form-data"
             )
         return [Upload(body)]
-    parts = parse_multipart(body, boundary, settings.max_files + TEXT_FIELDS)
+    parts = parse_multipart(body, delimiter, settings.max_files + TEXT_FIELDS)
     uploads = files_of(parts)
     if len(uploads) > settings.max_files:
         raise Problem(
@@ -132,7 +132,7 @@ def too_slow(detail: str) -> Problem:
     return Problem(HTTPStatus.REQUEST_TIMEOUT, detail, {"Connection": "close"})
 
 
-def boundary_of(content_type: str) -> str | None:
+def delimiter_of(content_type: str) -> str | None:
     """None where it is of no form. Raises Problem 400 where a form has none, 431 where it cannot be told."""
     if len(content_type) > CONTENT_TYPE_BYTES:
         raise Problem(
@@ -144,19 +144,19 @@ def boundary_of(content_type: str) -> str | None:
     # The standard library takes the odd boundaries that some clients make up.
     message = Message()
     message["content-type"] = content_type
-    boundary = message.get_boundary()
-    if not boundary:
+    delimiter = message.get_boundary()
+    if not delimiter:
         detail = f"the content type is {content_type[:80]!r}; a form needs a boundary, '; boundary=NAME'"
         raise Problem(HTTPStatus.BAD_REQUEST, detail)
-    return boundary
+    return delimiter
 
 
-def parse_multipart(body: bytes, boundary: str, limit: int) -> list[Part]:
+def parse_multipart(body: bytes, delimiter: str, limit: int) -> list[Part]:
     """Raises Problem: 400 where the body is not what its boundary says, 413 past `limit` parts or a part's headers."""
     parts: list[Part] = []
     segment, content, headers = None, b"", 0
     try:
-        with parser_of(boundary) as parser:
+        with parser_of(delimiter) as parser:
             for event in parser.parse(body):
                 if isinstance(event, MultipartSegment):
                     segment, content = event, b""
@@ -173,7 +173,7 @@ def parse_multipart(body: bytes, boundary: str, limit: int) -> list[Part]:
     except ParserLimitReached as error:
         raise too_many_headers(f"a part may have {PART_HEADERS}, each of {PART_HEADER_BYTES:,} bytes") from error
     except MultipartError as error:
-        detail = f"the multipart body is malformed: {error}; its boundary is {boundary[:40]!r}"
+        detail = f"the multipart body is malformed: {error}; its boundary is {delimiter[:40]!r}"
         raise Problem(HTTPStatus.BAD_REQUEST, detail) from error
     return parts
 
@@ -182,9 +182,9 @@ def too_many_headers(allowed: str) -> Problem:
     return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the headers of a part are too long; {allowed}")
 
 
-def parser_of(boundary: str) -> PushMultipartParser:
+def parser_of(delimiter: str) -> PushMultipartParser:
     return PushMultipartParser(
-        boundary.encode("utf-8", "replace"),
+        delimiter.encode("utf-8", "replace"),
         max_header_size=PART_HEADER_BYTES,
         max_header_count=PART_HEADERS,
         # Any byte is a character in it: a name in another encoding than UTF-8 is no reason to refuse its file.

@@ -1,13 +1,17 @@
 """On a real connection to a real server: what comes is bounded, and what is not HTTP is told so as a problem."""
 
+import asyncio
 import json
 import socket
 import time
 
 import httpx
 import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
 
-from service.web.protocol import CHUNKS, HEAD_BYTES, HEAD_SECONDS, HEADERS, PIPELINED
+from service.web import protocol
+from service.web.protocol import CHUNKS, HEAD_BYTES, HEAD_SECONDS, HEADERS, PIPELINED, Protocol
 from tests.harness import Digits, address, exchange, png, post_head, read_answers
 
 Answers = list[tuple[int, dict[str, str], bytes]]
@@ -181,6 +185,35 @@ def test_a_connection_that_says_nothing_or_never_comes_to_the_point_is_closed(se
     assert time.monotonic() - begin < HEAD_SECONDS + 5
     for connection in (silent, within, empty, after):
         connection.close()
+
+
+def test_a_client_that_does_not_read_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answers, more than the sockets take, would stay in memory for good."""
+    monkeypatch.setattr(protocol, "WRITE_SECONDS", 0.5)
+    large = 64_000_000
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % large)]})
+        await send({"type": "http.response.body", "body": bytes(large)})
+
+    async def scenario() -> bool:
+        config = uvicorn.Config(app, http=Protocol, lifespan="off", log_config=None)
+        server = uvicorn.Server(config)
+        listening = socket.create_server(("127.0.0.1", 0))
+        serving = asyncio.create_task(server.serve([listening]))
+        reader, writer = await asyncio.open_connection(*listening.getsockname(), limit=1024)
+        writer.write(get())
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            if not server.server_state.connections and not reader.at_eof():
+                break
+        gone = not server.server_state.connections
+        writer.transport.abort()
+        server.should_exit = True
+        await serving
+        return gone
+
+    assert asyncio.run(scenario())
 
 
 def test_a_websocket_is_refused_as_one(server: str) -> None:
