@@ -182,20 +182,27 @@ SHORT, LONG, RATIONAL, UNDEFINED = 3, 4, 5, 7
 CODES = {1: "B", 2: "B", SHORT: "H", LONG: "I", RATIONAL: "I", UNDEFINED: "B"}
 
 
-def tiff_directory(tags: Sequence[Tag], position: int, following: int = 0) -> bytes:
-    """Little-endian, with its values behind it, to stand at `position`."""
+def tiff_directory(tags: Sequence[Tag], position: int, following: int = 0, order: str = "<") -> bytes:
+    """With its values behind it, to stand at `position`."""
     rows, values = [], b""
     behind = position + 2 + 12 * len(tags) + 4
     for tag, kind, numbers in sorted(tags):
-        data = struct.pack(f"<{len(numbers)}{CODES[kind]}", *numbers)
+        data = struct.pack(f"{order}{len(numbers)}{CODES[kind]}", *numbers)
         count = len(numbers) // (2 if kind == RATIONAL else 1)
-        where = data.ljust(4, b"\0") if len(data) <= 4 else struct.pack("<I", behind + len(values))
+        where = data.ljust(4, b"\0") if len(data) <= 4 else struct.pack(order + "I", behind + len(values))
         values += data if len(data) > 4 else b""
-        rows.append(struct.pack("<HHI", tag, kind, count) + where)
-    return struct.pack("<H", len(rows)) + b"".join(rows) + struct.pack("<I", following) + values
+        rows.append(struct.pack(order + "HHI", tag, kind, count) + where)
+    return struct.pack(order + "H", len(rows)) + b"".join(rows) + struct.pack(order + "I", following) + values
 
 
-def tiff_file(data: bytes, *tags: Tag, size: tuple[int, int] = (28, 28), compression: int = 1, bits: int = 8) -> bytes:
+def tiff_file(
+    data: bytes,
+    *tags: Tag,
+    size: tuple[int, int] = (28, 28),
+    compression: int = 1,
+    bits: int = 8,
+    order: str = "<",
+) -> bytes:
     """One strip of `data` in grey, but for what `tags` say otherwise."""
     plain: dict[int, Tag] = {
         256: (256, LONG, [size[0]]),
@@ -210,11 +217,10 @@ def tiff_file(data: bytes, *tags: Tag, size: tuple[int, int] = (28, 28), compres
     }
     if any(tag == 324 for tag, _, _ in tags):
         plain = {tag: value for tag, value in plain.items() if tag not in (273, 278, 279)}
-    both = plain | {tag[0]: tag for tag in tags}
+    both = list((plain | {tag[0]: tag for tag in tags}).values())
     start = 8 + len(data) + len(data) % 2
-    return (
-        b"II*\0" + struct.pack("<I", start) + data.ljust(start - 8, b"\0") + tiff_directory(list(both.values()), start)
-    )
+    header = struct.pack(order + "2sHI", b"II" if order == "<" else b"MM", 42, start)
+    return header + data.ljust(start - 8, b"\0") + tiff_directory(both, start, order=order)
 
 
 def tiff_tile(side: int = 16_384) -> bytes:
@@ -259,6 +265,36 @@ def tiff_entries(count: int = 65_000, kind: int = RATIONAL) -> bytes:
     start = 8 + len(data)
     rows = b"".join(struct.pack("<HHII", tag, kind, MEGABYTE // 8, 8) for tag in range(count))
     return b"II*\0" + struct.pack("<I", start) + data + struct.pack("<H", count) + rows + bytes(4)
+
+
+def tiff_same_data(size: int) -> bytes:
+    """Every tag that is of use is `size` bytes, the same ones."""
+    tags = [
+        256,
+        257,
+        258,
+        259,
+        262,
+        266,
+        273,
+        277,
+        278,
+        279,
+        284,
+        292,
+        293,
+        317,
+        320,
+        322,
+        323,
+        324,
+        325,
+        338,
+        339,
+        347,
+    ]
+    rows = b"".join(struct.pack("<HHII", tag, 1, size, 8) for tag in tags)
+    return b"II*\0" + struct.pack("<I", 8 + size) + bytes(size) + struct.pack("<H", len(tags)) + rows + bytes(4)
 
 
 def tiff_jpegs(scans: int) -> bytes:
@@ -348,6 +384,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "TIFF of tags": tiff_entries,
     "TIFF of tags of bytes": partial(tiff_entries, 65_000, 1),
     "TIFF of a JPEG of thousands of scans": partial(tiff_jpegs, 10_000),
+    "TIFF of tags that are all the file": lambda: tiff_same_data(3 * MEGABYTE),
     "TIFF with many values in a tag": lambda: tiff_file(bytes(784), (258, SHORT, [8] * MEGABYTE)),
     "TIFF of a claimed size": lambda: tiff_file(b"", size=(2**32 - 1, 2**32 - 1)),
     "TIFF of a million samples": lambda: tiff_file(bytes(784), (277, LONG, [MEGABYTE])),

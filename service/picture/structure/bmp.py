@@ -2,6 +2,7 @@
 
 import functools
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from service.picture.structure.limits import Limits, damaged
@@ -70,47 +71,59 @@ def unpacked(content: bytes, header: Header, limits: Limits) -> bytes:
     return SIGNATURE + struct.pack("<3I", offset + len(pixels), 0, offset) + head + colours + pixels
 
 
-@functools.cache
-def longest_runs(nibbles: bool) -> list[bytes]:
-    """Of each value, as a byte or as two nibbles in turns."""
-    return [bytes([value >> 4, value & 15] * 128 if nibbles else [value] * 255) for value in range(256)]
-
-
 def unpack(content: bytes, position: int, header: Header, limits: Limits) -> bytes:
     """Rows from the lowest up, each filled to a multiple of four bytes; pixels that no run names are 0."""
     width, height = header.width, header.height
-    nibbles = header.compression == RUNS_OF_NIBBLES
     stride = width + -width % 4
-    runs, rows = longest_runs(nibbles), bytearray(stride * height)
+    rows = bytearray(stride * height)
     x = y = 0
-    for _ in limits.budget("runs of pixels", (CODES_A_PART - 1) * limits.parts):
+    for run, right, up in codes(content, position, header.compression == RUNS_OF_NIBBLES, limits):
+        if x < width:
+            start, shown = y * stride + x, min(len(run), width - x)
+            rows[start : start + shown] = run[:shown]
+        x, y = x + len(run) + right if right >= 0 else 0, y + up
         if y >= height or (y == height - 1 and x >= width):
-            return bytes(rows)
-        if position + 2 > len(content):
             break
-        count, value = content[position], content[position + 1]
+    return bytes(rows)
+
+
+# Pixels, and a move to the right and up behind them; a negative one to the right is to the start of the row.
+Code = tuple[bytes, int, int]
+NEXT_ROW = b"", -1, 1
+
+
+def codes(content: bytes, position: int, nibbles: bool, limits: Limits) -> Iterator[Code]:
+    """Up to the end of the picture; raises Unreadable where that of the file comes first."""
+    runs = longest_runs(nibbles)
+    for _ in limits.budget("runs of pixels", (CODES_A_PART - 1) * limits.parts):
+        code = content[position : position + 2]
+        if len(code) < 2 or (code == b"\0\x02" and position + 4 > len(content)):
+            break
+        count, value = code
         position += 2
         if count:
-            run = runs[value]
+            yield runs[value][:count], 0, 0
         elif value == 0:
-            x, y = 0, y + 1
-            continue
+            yield NEXT_ROW
         elif value == 1:
-            return bytes(rows)
+            return
         elif value == 2:
-            if position + 2 > len(content):
-                break
-            x, y, position = x + content[position], y + content[position + 1], position + 2
-            continue
+            yield b"", content[position], content[position + 1]
+            position += 2
         else:
-            count, length = value, (value + 1) // 2 if nibbles else value
+            length = (value + 1) // 2 if nibbles else value
             run = content[position : position + length]
-            run = bytes(half for byte in run for half in (byte >> 4, byte & 15)) if nibbles else run
+            yield (halves(run)[:value] if nibbles else run), 0, 0
             position += length + length % 2
-            if len(run) < count:
-                break
-        if x < width:
-            start, shown = y * stride + x, min(count, width - x)
-            rows[start : start + shown] = run[:shown]
-        x += count
     raise damaged("BMP", "its runs end before its pixels do")
+
+
+@functools.cache
+def longest_runs(nibbles: bool) -> list[bytes]:
+    """Of each value, as a byte or as two nibbles in turns."""
+    return [halves(bytes([value])) * 128 if nibbles else bytes([value]) * 255 for value in range(256)]
+
+
+def halves(packed: bytes) -> bytes:
+    """A byte for each nibble."""
+    return bytes(half for byte in packed for half in (byte >> 4, byte & 15))

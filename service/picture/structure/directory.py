@@ -16,6 +16,8 @@ TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4
 WHOLE = {1: "B", 3: "H", 4: "I", 16: "Q"}
 # 42, and 43 where offsets have eight bytes; EXIF with the wrong one of the two byte orders is made too.
 VERSIONS = (b"\x2a\0", b"\0\x2a", b"\x2b\0", b"\0\x2b")
+# Of a tag: strips have one value each, but some tags are bytes.
+MOST_VALUES_A_PART = 8
 # Within EXIF one entry is looked for, among some fifty.
 EXIF_LIMITS = Limits(pixels=0, parts=1000)
 
@@ -61,7 +63,10 @@ class Directory(NamedTuple):
 
 
 def read_directory(content: bytes, wanted: Container[int], limits: Limits) -> Directory:
-    """The file's first; of its entries those `wanted`. Raises Unreadable where it lies outside of `content`."""
+    """The file's first; of its entries those `wanted`, without data where these are too many or outside of the file.
+
+    Raises Unreadable.
+    """
     if content[:2] not in (b"II", b"MM") or content[2:4] not in VERSIONS:
         raise damaged("TIFF", "its header is damaged")
     order = "<" if content.startswith(b"II") else ">"
@@ -77,7 +82,8 @@ def read_directory(content: bytes, wanted: Container[int], limits: Limits) -> Di
     whole = rows[: len(rows) // size * size]
     for (tag, kind, values, where), _ in zip(struct.iter_unpack(order + layout.entry, whole), budget, strict=False):
         if tag in wanted and tag not in entries:
-            entries[tag] = Entry(kind, values, data_of(content, layout, kind, values, where))
+            data = data_of(content, layout, kind, values, where) if values <= MOST_VALUES_A_PART * limits.parts else b""
+            entries[tag] = Entry(kind, values, data)
     if first + count * size > len(content):
         raise damaged("TIFF", "its directory is cut off")
     end = first + count * size

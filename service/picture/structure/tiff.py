@@ -103,10 +103,9 @@ def find_pieces(tags: Tags, file_bytes: int, limits: Limits) -> Pieces:
     """Raises Unreadable where they are more, larger or elsewhere than the picture needs."""
     width, height = tags.one(WIDTH), tags.one(HEIGHT)
     tiled = STRIP_OFFSETS not in tags.directory.entries
-    if tiled:
-        size = tags.one(TILE_WIDTH), tags.one(TILE_HEIGHT)
-    else:
-        size = width, min(tags.one(ROWS_A_STRIP, height), height)
+    size = (
+        (tags.one(TILE_WIDTH), tags.one(TILE_HEIGHT)) if tiled else (width, min(tags.one(ROWS_A_STRIP, height), height))
+    )
     if not all(size):
         raise damaged("TIFF", "its strips or tiles have no size")
     check_piece(tags, *size, limits)
@@ -118,10 +117,15 @@ def find_pieces(tags: Tags, file_bytes: int, limits: Limits) -> Pieces:
             f"beyond twice the picture they may have {MOST_OVERHANG:,}",
         )
     count = across * down * (tags.one(SAMPLES, 1) if tags.one(PLANES, 1) == 2 else 1)
-    offsets, lengths = (
-        tags.many(tag, limits.parts)[:count]
-        for tag in ((TILE_OFFSETS, TILE_BYTES) if tiled else (STRIP_OFFSETS, STRIP_BYTES))
-    )
+    return Pieces(*size, tiled, *places(tags, tiled, count, file_bytes, limits))
+
+
+def places(
+    tags: Tags, tiled: bool, count: int, file_bytes: int, limits: Limits
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Offset and length of each piece. Overlapping ones would be unpacked again and again."""
+    offsets = tags.many(TILE_OFFSETS if tiled else STRIP_OFFSETS, limits.parts)[:count]
+    lengths = tags.many(TILE_BYTES if tiled else STRIP_BYTES, limits.parts)[:count]
     if not lengths and len(offsets) == 1:
         lengths = (max(0, file_bytes - offsets[0]),)
     if not len(offsets) == len(lengths) == count:
@@ -130,7 +134,7 @@ def find_pieces(tags: Tags, file_bytes: int, limits: Limits) -> Pieces:
         raise damaged("TIFF", "its pixels lie outside of the file")
     if sum(lengths) > file_bytes:
         raise damaged("TIFF", "its strips or tiles lie over each other")
-    return Pieces(*size, tiled, offsets, lengths)
+    return offsets, lengths
 
 
 def check_piece(tags: Tags, width: int, height: int, limits: Limits) -> None:
@@ -170,17 +174,17 @@ def rebuilt(content: bytes, tags: Tags, pieces: Pieces) -> bytes:
         if tag in entries:
             fields[tag] = field(order, SHORT, (tags.one(tag),))
     if pieces.tiled:
-        places = TILE_OFFSETS, TILE_BYTES
+        where = TILE_OFFSETS, TILE_BYTES
         fields |= {TILE_WIDTH: field(order, LONG, (pieces.width,)), TILE_HEIGHT: field(order, LONG, (pieces.height,))}
     else:
-        places = STRIP_OFFSETS, STRIP_BYTES
+        where = STRIP_OFFSETS, STRIP_BYTES
         fields[ROWS_A_STRIP] = field(order, LONG, (pieces.height,))
-    fields |= {tag: field(order, LONG, numbers) for tag, numbers in zip(places, pieces[-2:], strict=True)}
+    fields |= {tag: field(order, LONG, numbers) for tag, numbers in zip(where, pieces[-2:], strict=True)}
     for tag, most in COPIED.items():
         if tag in entries and entries[tag].amount <= most and entries[tag].data:
             fields[tag] = Entry(entries[tag].type, entries[tag].amount, entries[tag].data)
-    if JPEG_TABLES in entries:
-        fields[JPEG_TABLES] = Entry(UNDEFINED, len(entries[JPEG_TABLES].data), entries[JPEG_TABLES].data)
+    if tables := JPEG_TABLES in entries and entries[JPEG_TABLES].data:
+        fields[JPEG_TABLES] = Entry(UNDEFINED, len(tables), tables)
     return with_directory(content, order, fields)
 
 

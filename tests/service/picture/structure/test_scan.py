@@ -1,6 +1,7 @@
 """Stripping takes nothing from a picture: of every kind of file that is met, the pixels are those that Pillow reads."""
 
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 
 import numpy as np
@@ -93,9 +94,13 @@ def filled(content: bytes) -> bytes:
     return content.replace(b"\xff\xdb", b"\0\0\xff\0" + b"\xff" * 300 + b"\xdb")
 
 
+def maker(kind: str, mode: str, **options: object) -> Callable[[], bytes]:
+    return lambda: saved(scene(mode), kind, **options)
+
+
 TIFF_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F")
 FILES: dict[str, Callable[[], bytes]] = {
-    **{f"PNG {mode}": lambda mode=mode: saved(scene(mode), "PNG") for mode in ("1", "L", "LA", "P", "RGB", "RGBA")},
+    **{f"PNG {mode}": maker("PNG", mode) for mode in ("1", "L", "LA", "P", "RGB", "RGBA")},
     "PNG 16 bits": lambda: saved(scene("I;16"), "PNG"),
     "PNG 2 bits": lambda: saved(scene("L").quantize(4), "PNG", bits=2),
     "PNG transparent grey": lambda: saved(scene("L"), "PNG", transparency=99),
@@ -130,20 +135,15 @@ FILES: dict[str, Callable[[], bytes]] = {
     "GIF plain order": lambda: saved(scene(), "GIF", interlace=0),
     "GIF transparent": lambda: saved(scene("P"), "GIF", transparency=3, comment=b"hello"),
     "GIF animated": lambda: frames("GIF", loop=3, disposal=2),
-    **{f"BMP {mode}": lambda mode=mode: saved(scene(mode), "BMP") for mode in ("1", "L", "P", "RGB", "RGBA")},
-    **{f"TIFF {mode}": lambda mode=mode: saved(scene(mode), "TIFF") for mode in TIFF_MODES},
+    **{f"BMP {mode}": maker("BMP", mode) for mode in ("1", "L", "P", "RGB", "RGBA")},
+    **{f"TIFF {mode}": maker("TIFF", mode) for mode in TIFF_MODES},
     **{
-        f"TIFF {mode} {compression}": lambda mode=mode, compression=compression: saved(
-            scene(mode), "TIFF", compression=compression
-        )
+        f"TIFF {mode} {compression}": maker("TIFF", mode, compression=compression)
         for compression in ("tiff_lzw", "tiff_deflate", "tiff_adobe_deflate", "packbits")
         for mode in TIFF_MODES
     },
-    **{f"TIFF {mode} jpeg": lambda mode=mode: saved(scene(mode), "TIFF", compression="jpeg") for mode in ("L", "RGB")},
-    **{
-        f"TIFF {fax}": lambda fax=fax: saved(scene("1"), "TIFF", compression=fax)
-        for fax in ("tiff_ccitt", "group3", "group4")
-    },
+    **{f"TIFF {mode} jpeg": maker("TIFF", mode, compression="jpeg") for mode in ("L", "RGB")},
+    **{f"TIFF {fax}": maker("TIFF", "1", compression=fax) for fax in ("tiff_ccitt", "group3", "group4")},
     "TIFF of many strips": lambda: saved(scene(), "TIFF", compression="tiff_lzw", tiffinfo={278: 1}),
     "TIFF of many plain strips": lambda: saved(scene(), "TIFF", tiffinfo={278: 1}, strip_size=1),
     "TIFF with a predictor": lambda: saved(scene(), "TIFF", compression="tiff_lzw", tiffinfo={317: 2}),
@@ -154,7 +154,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "TIFF of several JPEG pages": lambda: frames("TIFF", compression="jpeg"),
     "TIFF with a profile": lambda: with_profile("TIFF"),
     **{
-        f"{kind} turned {orientation}": lambda kind=kind, orientation=orientation: oriented(kind, orientation)
+        f"{kind} turned {orientation}": partial(oriented, kind, orientation)
         for kind in ("PNG", "JPEG", "WEBP", "TIFF")
         for orientation in range(1, 9)
     },
