@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import tyro
 from PIL import Image
 from tqdm import tqdm
 
+from benchmarks import command_line
 from service.picture.normalise import normalise
 from training.artefact.calibration import confidences
 from training.data import upload_like
@@ -43,6 +43,10 @@ class Arguments:
     first_seed: int = 0
     uploads: Path | None = None
     log: Path = Path("runs/ablation.jsonl")
+
+    def __post_init__(self) -> None:
+        command_line.above_zero(images=self.images, epochs=self.epochs, seeds=self.seeds)
+        command_line.zero_or_more(first_seed=self.first_seed)
 
 
 def variants(arguments: Arguments) -> dict[str, Recipe]:
@@ -150,9 +154,10 @@ def table(finished: Finished) -> str:
 
 
 def main() -> None:
-    arguments = tyro.cli(Arguments, prog="python -m benchmarks.ablation", description=__doc__)
+    arguments = command_line.parse(Arguments, "ablation", __doc__)
     arguments.log.parent.mkdir(parents=True, exist_ok=True)
-    print(table(run_all(arguments)))
+    with command_line.readable_failures():
+        print(table(run_all(arguments)))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Our augmentation against kornia's, image for image: `python -m benchmarks.augmentation`.
 
-Why `training/augment.py` is our own code: the figures are in this folder's README. kornia's per-sample affine map and
-elastic displacement are two passes of interpolation; ours is one. The two are timed in turns; the medians and their
-ratio are printed.
+Why `training/data/augment.py` is our own code: the figures are in this folder's README. kornia's per-sample affine map
+and elastic displacement are two passes of interpolation; ours is one. The two are timed in turns; the medians and
+their ratio are printed.
 """
 
 import json

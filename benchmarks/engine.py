@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
-import tyro
 
-from benchmarks.serving import hardware
+from benchmarks import command_line, report
 from service.model.artefact import Precision, load
 from service.model.engine import CUDA, Engine
+from training.run import onnx_runtime
 
 BATCHES = (1, 4, 16, 64, 256, 1024)
 
@@ -31,13 +30,17 @@ class Arguments:
     seconds: float = 1
     """for each batch size and round"""
 
+    def __post_init__(self) -> None:
+        command_line.above_zero(rounds=self.rounds, seconds=self.seconds)
+        command_line.zero_or_more(threads=self.threads)
+
 
 def engines(arguments: Arguments) -> dict[str, Engine]:
     made = {
         f"CPU {precision}": Engine(load(arguments.model, precision), "cpu", arguments.threads, max(BATCHES))
         for precision in arguments.precisions
     }
-    if CUDA in onnxruntime.get_available_providers():
+    if CUDA in onnx_runtime.imported().get_available_providers():
         made["CUDA fp32"] = Engine(load(arguments.model, "fp32"), "cuda", 0, max(BATCHES))
     return made
 
@@ -57,8 +60,15 @@ def measure(engine: Engine, batch: int, seconds: float) -> float:
     return batch * runs / (time.perf_counter() - start)
 
 
+def table(medians: dict[str, dict[int, int]]) -> str:
+    """Markdown; images a second by engine and batch."""
+    lines = [f"| images/s, batch of | {' | '.join(map(str, BATCHES))} |", f"|---|{'---|' * len(BATCHES)}"]
+    lines += [f"| {name} | {' | '.join(f'{rate:,}' for rate in row.values())} |" for name, row in medians.items()]
+    return "\n".join(lines)
+
+
 def main() -> None:
-    arguments = tyro.cli(Arguments, prog="python -m benchmarks.engine", description=__doc__)
+    arguments = command_line.parse(Arguments, "engine", __doc__)
     made = engines(arguments)
     for engine in made.values():
         engine.warm_up()
@@ -68,11 +78,9 @@ def main() -> None:
             for batch in BATCHES:
                 rates[name][batch].append(images_per_second(engine, batch, arguments.seconds))
     medians = {name: {b: round(statistics.median(each)) for b, each in rows.items()} for name, rows in rates.items()}
-    print(f"| images/s, batch of | {' | '.join(map(str, BATCHES))} |\n|---|{'---|' * len(BATCHES)}")
-    for name, row in medians.items():
-        print(f"| {name} | {' | '.join(f'{rate:,}' for rate in row.values())} |")
+    print(table(medians))
     setting = {"model": arguments.model.name, "rounds": arguments.rounds, "seconds": arguments.seconds}
-    print(json.dumps({"benchmark": "engine", **setting, "images_per_second": medians, "hardware": hardware()}))
+    print(json.dumps({"benchmark": "engine", **setting, "images_per_second": medians, "hardware": report.hardware()}))
 
 
 if __name__ == "__main__":

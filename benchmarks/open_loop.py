@@ -8,22 +8,19 @@ What the service manages in a closed loop is measured right before and right aft
 """
 
 import json
-import shutil
 import statistics
-import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-import tyro
 
-from benchmarks.peers.targets import RAW, TARGETS, Load
-from benchmarks.serving import WRK_MISSING, environment, hardware, running, write_bodies, wrk
+from benchmarks import command_line, driver, report
+from benchmarks.figures import Figures
+from benchmarks.peers.targets import OURS, RAW, Load
 
 MEGABYTE = 2**20
 
@@ -35,9 +32,15 @@ class Arguments:
     seconds: int = 60
     connections: int = 640
     """a quarter more than two workers take in at once; wrk takes longer for each request, the more of them are idle"""
-    precision: str = "int8"
+    precision: driver.Precision = "int8"
     model: str = "googlenet"
     out: Path = Path("benchmarks/results")
+
+    def __post_init__(self) -> None:
+        command_line.above_zero(shares=self.shares, connections=self.connections)
+        # Memory is read once a second, and its second third is compared with its last.
+        if self.seconds < 3:
+            raise ValueError(f"seconds is {self.seconds}; it must be 3 or more")
 
 
 @contextmanager
@@ -60,20 +63,31 @@ def memory_of(process: psutil.Process) -> Iterator[list[float]]:
         thread.join()
 
 
-def loaded(url: str, rate: float, arguments: Arguments, body: list[str], process: psutil.Process) -> dict[str, float]:
+def loaded(url: str, rate: float, arguments: Arguments, body: list[str], process: psutil.Process) -> Figures:
     load = Load("raw", arguments.connections)
     with memory_of(process) as memory:
-        measured = wrk(url, load, arguments.seconds, body, rate)
+        measured = driver.wrk(url, load, arguments.seconds, body, rate)
+    return figures_of(measured, rate, arguments.seconds, memory)
+
+
+def figures_of(measured: Figures, rate: float, seconds: int, memory: list[float]) -> Figures:
+    """`measured` by wrk in so many seconds; memory in MiB, in the order in which it was read."""
     third = max(1, len(memory) // 3)
     return {
         "offered_per_second": round(rate, 1),
         "sent_per_second": measured["requests_per_second"],
-        "answered_per_second": round(measured["requests_per_second"] - measured["refused"] / arguments.seconds, 1),
+        "answered_per_second": round(measured["requests_per_second"] - measured["refused"] / seconds, 1),
         "unanswered": measured["failed"] - measured["refused"],
         **{name: measured[name] for name in ("refused", "p50_ms", "p99_ms", "max_ms", "late_ms")},
         "memory_second_third_mb": round(statistics.median(memory[third : 2 * third]), 1),
         "memory_last_third_mb": round(statistics.median(memory[2 * third :]), 1),
     }
+
+
+def with_capacity(figures: Figures, before: float, after: float) -> Figures:
+    """And what was answered, as a share of what a closed loop gets right before and right after."""
+    goodput = round(2 * figures["answered_per_second"] / (before + after), 3)
+    return figures | {"capacity_before": before, "capacity_after": after, "goodput_of_capacity": goodput}
 
 
 def server(url: str) -> psutil.Process:
@@ -86,34 +100,24 @@ def server(url: str) -> psutil.Process:
 
 
 def main() -> None:
-    arguments = tyro.cli(Arguments, prog="python -m benchmarks.open_loop", description=__doc__)
-    if not shutil.which("wrk"):
-        sys.exit(WRK_MISSING)
-    target = next(target for target in TARGETS if target.name == "numeral")
+    arguments = command_line.parse(Arguments, "open_loop", __doc__)
+    driver.need_wrk()
     results = {}
     with tempfile.TemporaryDirectory() as folder:
-        body = write_bodies(Path(folder))["raw"]
-        with running(target, environment(arguments.precision, arguments.model)) as url:
-            wrk(url + target.path, RAW, 3, body)
-            before = wrk(url + target.path, RAW, 10, body)["requests_per_second"]
+        body = driver.write_bodies(Path(folder))["raw"]
+        with driver.running(OURS, driver.environment(arguments.precision, arguments.model)) as base:
+            url = base + OURS.path
+            driver.wrk(url, RAW, 3, body)
+            before = driver.wrk(url, RAW, 10, body)["requests_per_second"]
             for share in arguments.shares:
-                figures = loaded(url + target.path, share * before, arguments, body, server(url))
-                after = wrk(url + target.path, RAW, 10, body)["requests_per_second"]
-                figures |= {"capacity_before": before, "capacity_after": after}
-                figures["goodput_of_capacity"] = round(2 * figures["answered_per_second"] / (before + after), 3)
-                results[f"{share:.0%}"] = figures
-                print(f"{share:.0%}", figures)
+                figures = loaded(url, share * before, arguments, body, server(base))
+                after = driver.wrk(url, RAW, 10, body)["requests_per_second"]
+                results[f"{share:.0%}"] = with_capacity(figures, before, after)
+                print(f"{share:.0%}", results[f"{share:.0%}"])
                 before = after
-    line = {
-        "benchmark": f"open-loop-{arguments.model}-{arguments.precision}",
-        "date": time.strftime("%Y-%m-%d"),
-        "hardware": hardware(),
-        "seconds": arguments.seconds,
-        "connections": arguments.connections,
-        "results": results,
-    }
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / f"{line['benchmark']}.json").write_text(json.dumps(line) + "\n")
+    name = f"open-loop-{arguments.model}-{arguments.precision}"
+    line = report.line_of(name, results, seconds=arguments.seconds, connections=arguments.connections)
+    report.save(line, arguments.out)
     print(json.dumps(line))
 
 

@@ -6,19 +6,17 @@ service, all at once.
 """
 
 import json
-import sys
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 import httpx
 import numpy as np
-import tyro
 from PIL import Image
 from torch import Tensor
 
+from benchmarks import command_line
 from training.data.dataset import Split, load_dataset
-from training.errors import TrainingError
 from training.judge.accuracy import Accuracy
 from training.judge.confidence import expected_calibration_error
 from training.networks import NETWORKS
@@ -63,11 +61,9 @@ def served(client: httpx.Client, model: str, split: Split) -> tuple[Accuracy, fl
 
 
 def main() -> None:
-    arguments = tyro.cli(Arguments, prog="python -m benchmarks.served_accuracy", description=__doc__)
-    try:
+    arguments = command_line.parse(Arguments, "served_accuracy", __doc__)
+    with command_line.readable_failures():
         split = load_dataset("mnist", arguments.data_dir, NETWORKS["googlenet"].contract).test
-    except TrainingError as error:
-        sys.exit(f"error: {error}")
     with httpx.Client(base_url=arguments.url, timeout=120) as client:
         for name, model in client.get("/models").raise_for_status().json().items():
             if not reads_digits(client, name, split.images[0]):

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import tyro
 from tqdm import tqdm
 
+from benchmarks import command_line
 from training.data.dataset import Dataset
 from training.run import hardware
 from training.run.lifecycle import Place, load_data
@@ -36,6 +36,16 @@ class Arguments:
     """of the training split; 0: all 60,000"""
     device: hardware.DeviceChoice = "auto"
     data_dir: Path = Path("data")
+
+    def __post_init__(self) -> None:
+        command_line.above_zero(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            target=self.target,
+            seeds=self.seeds,
+        )
+        command_line.zero_or_more(images=self.images)
 
 
 def recipe_of(arguments: Arguments) -> Recipe:
@@ -63,7 +73,11 @@ def trained(recipe: Recipe, dataset: Dataset, place: Place) -> tuple[float, floa
 
 
 def main() -> None:
-    arguments = tyro.cli(Arguments, prog="python -m benchmarks.time_to_accuracy", description=__doc__)
+    with command_line.readable_failures():
+        run(command_line.parse(Arguments, "time_to_accuracy", __doc__))
+
+
+def run(arguments: Arguments) -> None:
     recipe, place = recipe_of(arguments), Place(arguments.data_dir, arguments.device)
     dataset = load_data(recipe, place)
     trained(replace(recipe, epochs=1), dataset, place)

@@ -12,12 +12,12 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-import tyro
 from torch import nn
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 from tqdm import tqdm
 
+from benchmarks import command_line
 from training.data.augment import NONE
 from training.data.dataset import Dataset, load_dataset
 from training.networks import NETWORKS
@@ -40,6 +40,9 @@ class Arguments:
     rounds: int = 3
     seconds: float = 15
     """of training for each figure"""
+
+    def __post_init__(self) -> None:
+        command_line.above_zero(rounds=self.rounds, seconds=self.seconds)
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,11 @@ class Rates:
 
 
 def main() -> None:
-    arguments = tyro.cli(Arguments, prog="python -m benchmarks.training", description=__doc__)
+    with command_line.readable_failures():
+        run(command_line.parse(Arguments, "training", __doc__))
+
+
+def run(arguments: Arguments) -> None:
     device = hardware.pick(arguments.device)
     dataset = load_dataset("mnist", arguments.data_dir, NETWORKS["googlenet"].contract)
     rates = {name: Rates() for name in TUTORIALS}

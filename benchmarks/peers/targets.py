@@ -34,7 +34,7 @@ class Load:
 
 
 RAW = Load("raw")
-OURS = (
+OUR_LOADS = (
     RAW,
     Load("multipart image"),
     Load("raw", 8),
@@ -129,8 +129,10 @@ def torchserve(port: int, folder: Path) -> Sequence[str]:
 
 SITE_PACKAGES = {"BENCH_SITE_PACKAGES": os.pathsep.join(site.getsitepackages())}
 
+OURS = Target("numeral", bentoml(""), "bentoml", OUR_LOADS, ready="/readyz")
+
 TARGETS = (
-    Target("numeral", bentoml(""), "bentoml", OURS, ready="/readyz"),
+    OURS,
     *(Target(f"plain ASGI, {n} workers", uvicorn("benchmarks.peers.plain_asgi:app", n), "uvicorn") for n in (1, CORES)),
     Target(
         "Triton (Python backend)",
