@@ -38,7 +38,8 @@ class Settings(BaseSettings):
         default=64_000_000,
         description="that a worker holds of all uploads at a time, as far as they have arrived; more are 429",
     )
-    max_pixels: PositiveInt = Field(
+    # Beyond 89 million Pillow warns and refuses by itself.
+    max_pixels: Annotated[int, Field(gt=0, le=89_000_000)] = Field(
         default=16_000_000, description="of one image, by its header, before anything of it is decoded"
     )
     max_files: PositiveInt = Field(default=256, description="in one request")

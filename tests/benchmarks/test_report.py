@@ -26,7 +26,7 @@ RESULTS = {
 
 def test_the_table_has_a_line_for_each_load_and_leaves_open_what_was_not_measured() -> None:
     assert report.table(RESULTS).splitlines()[2:] == [
-        "| numeral | raw, 32 connections | 4,995.21 | 4,995.21 | 6.10 |  |  |",
+        "| numeral | raw, 32 connections | 4,995.21 | 4,995.21 | 6.10 |  | 0.00 |",
         "| numeral | raw, 1 connections | 1,500.00 |  | 0.64 | 1.80 | 1.00 |",
         "| peer | raw, 32 connections | 1,000.00 |  | 20.00 | 70.00 | 0.00 |",
         "| bare | no web |  | 11,163.40 |  |  |  |",
