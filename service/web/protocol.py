@@ -75,8 +75,10 @@ class Protocol(HttpToolsProtocol):
     _open: ClassVar[int] = 0
 
     _awaited = Awaited.REQUEST
-    # Of the request that arrives.
+    # Of the request that arrives: of its head what the parser has handed on, and what it was fed, as it hands on nothing
+    # of a header that has not ended.
     _head_bytes = 0
+    _fed_bytes = 0
     _header_count = 0
     _chunk_count = 0
     # It asks for another protocol, and is read again without that.
@@ -114,13 +116,13 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
         if self._awaited is Awaited.HEAD:
-            self._head_bytes += len(data)
+            self._fed_bytes += len(data)
         while data and not self._over:
             data = self._feed(data)
         if self._over:
             self._throw_away(len(data))
             return
-        if self._head_bytes > HEAD_BYTES and self._awaited is Awaited.HEAD:
+        if self._fed_bytes > HEAD_BYTES and self._awaited is Awaited.HEAD:
             self._refuse(head_too_large().problem)
         elif not self._timer and (self._awaited is Awaited.HEAD or (self._awaited is Awaited.REQUEST and self._idle())):
             self._set_timer(HEAD_SECONDS)
@@ -162,7 +164,7 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._awaited = Awaited.HEAD
-        self._head_bytes = self._header_count = self._chunk_count = 0
+        self._head_bytes = self._fed_bytes = self._header_count = self._chunk_count = 0
 
     def on_url(self, url: bytes) -> None:
         self._count_head(len(url))

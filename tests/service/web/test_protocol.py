@@ -93,6 +93,16 @@ def test_as_many_headers_as_a_browser_sends_are_fine(server: str) -> None:
     assert [status for status, _, _ in answers] == [200]
 
 
+def test_a_large_head_may_come_in_pieces(server: str) -> None:
+    head = get(*[f"X-{i}: {'v' * 150}" for i in range(95)], "Connection: close")
+    assert HEAD_BYTES * 0.9 < len(head) < HEAD_BYTES
+    with socket.create_connection(address(server), timeout=10) as connection:
+        for start in range(0, len(head), 3000):
+            connection.sendall(head[start : start + 3000])
+            time.sleep(0.05)
+        assert [status for status, _, _ in read_answers(connection)] == [200]
+
+
 def test_a_body_in_very_small_chunks_is_413(server: str) -> None:
     head = b"POST /classify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert_refused(exchange(server, head + b"1\r\nx\r\n" * (CHUNKS + 100)), 413, "chunks")
