@@ -75,8 +75,8 @@ class Protocol(HttpToolsProtocol):
     _open: ClassVar[int] = 0
 
     _awaited = Awaited.REQUEST
-    # Of the request that arrives: of its head what the parser has handed on, and what it was fed, as it hands on nothing
-    # of a header that has not ended.
+    # Of the request that arrives: of its head what the parser has handed on, and what it was fed, as it keeps to itself
+    # a header that has not ended.
     _head_bytes = 0
     _fed_bytes = 0
     _header_count = 0

@@ -16,9 +16,9 @@ def test_each_size_has_arrays_of_its_own_and_answers_as_a_plain_run(digits: Digi
     replay = Replay(SESSION, (1, 4), ARTEFACT.shape, len(ARTEFACT.labels), device="cpu")
     batches = [digits.images[:4], digits.images[50:51], digits.images[100:104], digits.images[:4]]
     answers = [replay.run(images) for images in batches]
+    # All of them are looked at after the last run, which has left its own answer in the arrays.
     for images, answer in zip(batches, answers, strict=True):
         np.testing.assert_allclose(answer, run_once(SESSION, images), atol=1e-6)
-    assert answers[0] is not answers[3]
 
 
 def test_a_size_that_was_not_bound_is_an_error(digits: Digits) -> None:
