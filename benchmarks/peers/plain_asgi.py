@@ -5,22 +5,33 @@
 
 import numpy as np
 import orjson
+from starlette.types import Receive, Scope, Send
 
 from benchmarks.peers.common import MAX_BATCH, answer, decode, open_session, run
+from service.fleet import metrics
+from service.fleet.board import Board
+from service.fleet.metrics import Metrics
 from service.model.batcher import Batcher
 
 SESSION = open_session()
 HEADERS = [(b"content-type", b"application/json")]
 
 
+def batcher() -> Batcher:
+    """To be made in the event loop."""
+    models = ["digits"]
+    counts = Metrics(models, Board(metrics.columns(models)), 0)
+    return Batcher(*models, lambda images: run(SESSION, images), MAX_BATCH, counts)
+
+
 class App:
     batcher: Batcher | None = None
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
         if self.batcher is None:
-            self.batcher = Batcher(lambda images: run(SESSION, images), MAX_BATCH)
+            self.batcher = batcher()
         body = b""
         more = scope["method"] == "POST"
         while more:

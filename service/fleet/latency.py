@@ -1,6 +1,6 @@
 """Where the milliseconds of an image went, and of a request with several."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -21,10 +21,6 @@ class Latency(NamedTuple):
         """To the microsecond."""
         # By whole microseconds: `round` to three places goes through a decimal text, and takes three times as long.
         return dict(zip(STAGES, [int(1000 * milliseconds + 0.5) / 1000 for milliseconds in self], strict=True))
-
-    def server_timing(self) -> str:
-        """The value of a Server-Timing header (W3C), durations in milliseconds."""
-        return ", ".join([f"{stage};dur={milliseconds}" for stage, milliseconds in self.as_json().items()])
 
 
 STAGES = Latency._fields
@@ -61,8 +57,6 @@ class Times(NamedTuple):
 
 def of_request(images: Sequence[Times]) -> Latency:
     """Of all images of one request: what went on side by side counts once, so no stage is longer than the total."""
-    if len(images) == 1:
-        return images[0].latency()
     first = images[0]
     return Latency(
         read=1000 * (first.arrived - first.began),
@@ -72,6 +66,11 @@ def of_request(images: Sequence[Times]) -> Latency:
         inference=covered((image.ran, image.inferred) for image in images),
         total=1000 * (first.answered - first.began),
     )
+
+
+def server_timing(latency: Mapping[str, float]) -> str:
+    """The value of a Server-Timing header (W3C). latency: milliseconds by stage."""
+    return ", ".join([f"{stage};dur={milliseconds}" for stage, milliseconds in latency.items()])
 
 
 def covered(spans: Iterable[tuple[float, float]]) -> float:

@@ -92,8 +92,8 @@ class Batcher:
 
         A caller that is cancelled while it waits takes its images out of the queue.
         """
-        pieces = [images[start : start + self._max_batch] for start in range(0, len(images), self._max_batch)]
-        jobs = [Job(piece, self._loop.create_future()) for piece in pieces]
+        starts = range(0, len(images), self._max_batch)
+        jobs = [Job(images[start : start + self._max_batch], self._loop.create_future()) for start in starts]
         for job in jobs:
             self._enqueue(job)
         try:

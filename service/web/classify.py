@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.fleet.board import Board
-from service.fleet.latency import Times, of_request
+from service.fleet.latency import Times, of_request, server_timing
 from service.fleet.metrics import Metrics
 from service.fleet.preparers import Preparers
 from service.fleet.window import Window
@@ -93,6 +93,7 @@ class Classifier:
             name: Batcher(name, engine.run, engine.max_batch, metrics, engine.executor, settings.max_wait_ms / 1000)
             for name, engine in engines.items()
         }
+        self.wanted = {name: wanted_by(engine.artefact, settings.max_pixels) for name, engine in engines.items()}
         self.uploads = Admission(settings.max_upload_bytes, "bytes of uploads")
         self.images = Admission(settings.queue_size, "images", board.set_in_work)
         self.begin = TimeLimit(min(GRACE_SECONDS, settings.read_timeout_ms / 1000))
@@ -131,12 +132,11 @@ class Classifier:
 
     async def items(self, received: Received) -> list[Item]:
         """One for each upload. Raises Problem: 429 no room, 504 past the deadline, each for the request as a whole."""
-        artefact = self.engines[received.model].artefact
         with self.images.hold() as held:
             held.add(len(received.uploads))
             try:
                 with self.deadline.start():
-                    ready = await self.prepare(received.uploads, artefact)
+                    ready = await self.prepare(received.uploads, self.wanted[received.model])
                     seen = await self.infer(received.model, ready)
             except TimeoutError as error:
                 detail = f"no answer within the deadline of {self.settings.deadline_ms} ms"
@@ -146,18 +146,19 @@ class Classifier:
             for upload, one, network in zip(received.uploads, ready, seen, strict=True)
         ]
 
-    async def prepare(self, uploads: Sequence[Upload], artefact: Artefact) -> list[Ready]:
+    async def prepare(self, uploads: Sequence[Upload], wanted: Wanted) -> list[Ready]:
         """In their order. What is quick is prepared here, what is not side by side in processes of its own."""
-        wanted = Wanted(artefact.reads_digits, artefact.shape, self.settings.max_pixels)
-        quick = [is_quick(upload.content) for upload in uploads]
-        slow = [upload for upload, here in zip(uploads, quick, strict=True) if not here]
-        elsewhere = iter(await self.prepare_elsewhere(slow, wanted) if slow else ())
-        ready = []
-        for number, (upload, here) in enumerate(zip(uploads, quick, strict=True), start=1):
-            ready.append(prepare_here(upload, wanted) if here else next(elsewhere))
-            if not number % UPLOADS_IN_TURN:
+        here: dict[int, Ready] = {}
+        for number, upload in enumerate(uploads):
+            if is_quick(upload.content):
+                here[number] = prepare_here(upload, wanted)
+            if number % UPLOADS_IN_TURN == UPLOADS_IN_TURN - 1:
                 await asyncio.sleep(0)
-        return ready
+        if len(here) == len(uploads):
+            return list(here.values())
+        slow = [upload for number, upload in enumerate(uploads) if number not in here]
+        elsewhere = iter(await self.prepare_elsewhere(slow, wanted))
+        return [here[number] if number in here else next(elsewhere) for number in range(len(uploads))]
 
     async def prepare_elsewhere(self, uploads: Sequence[Upload], wanted: Wanted) -> list[Ready]:
         async def one(upload: Upload) -> Ready:
@@ -211,13 +212,19 @@ class Classifier:
         """A problem has its own status where it is the only file's, and a place in the list where there are others."""
         for outcome, count in Counter(item.outcome for item in items).items():
             self.metrics.read_images(model, outcome, count)
-        times = [item.times for item in items if item.times]
-        headers = {"Server-Timing": of_request(times).server_timing()} if times else None
         if len(items) > 1:
+            times = [item.times for item in items if item.times]
+            headers = {"Server-Timing": server_timing(of_request(times).as_json())} if times else None
             return Response(orjson.dumps([item.body for item in items]), headers=headers, media_type="application/json")
         (item,) = items
-        media_type = "application/json" if item.status == HTTPStatus.OK else problem.MEDIA_TYPE
-        return Response(orjson.dumps(item.body), item.status, headers, media_type)
+        if item.status != HTTPStatus.OK:
+            return Response(orjson.dumps(item.body), item.status, media_type=problem.MEDIA_TYPE)
+        headers = {"Server-Timing": server_timing(item.body["latency_ms"])}
+        return Response(orjson.dumps(item.body), headers=headers, media_type="application/json")
+
+
+def wanted_by(artefact: Artefact, max_pixels: int) -> Wanted:
+    return Wanted(artefact.reads_digits, artefact.shape, max_pixels)
 
 
 def prepare_here(upload: Upload, wanted: Wanted) -> Ready:

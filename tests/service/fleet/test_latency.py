@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.fleet.latency import STAGES, Latency, Times, covered, of_request
+from service.fleet.latency import STAGES, Latency, Times, covered, of_request, server_timing
 
 
 def times(begin: float, decoded: float) -> Times:
@@ -65,7 +65,7 @@ def test_covered_time(spans: list[tuple[float, float]], milliseconds: float) -> 
 
 def test_server_timing_names_every_stage_in_milliseconds() -> None:
     latency = Latency(read=1, decode=2, normalise=3, queue=0.5, inference=4.12345, total=11)
-    assert latency.server_timing() == (
+    assert server_timing(latency.as_json()) == (
         "read;dur=1.0, decode;dur=2.0, normalise;dur=3.0, queue;dur=0.5, inference;dur=4.123, total;dur=11.0"
     )
     assert list(latency.as_json()) == list(STAGES)
