@@ -4,6 +4,7 @@ import json
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,15 @@ import torch
 from service.model.artefact import load
 from tests.harness import ROOT, Digits
 from training.artefact import parity, torchscript
+from training.data import synthesis
+from training.data.dataset import Split
 
 MODELS = ["googlenet", "alexnet"]
+
+
+def metadata_of(model: str) -> dict[str, Any]:
+    metadata: dict[str, Any] = json.loads((ROOT / "exported" / model / "metadata.json").read_text())
+    return metadata
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -30,34 +38,45 @@ def test_torchscript_and_onnx_agree(model: str, batch: int, digits: Digits) -> N
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_the_sample_is_read_and_int8_answers_as_fp32_does(model: str, digits: Digits) -> None:
-    """These are training images for the most part: a smoke test, no measurement."""
+def test_int8_reads_the_sample_as_fp32_does_and_as_the_metadata_says(model: str, digits: Digits) -> None:
+    """These are training images for the most part, so the accuracies are no measurement; what int8 changes is one."""
     folder = ROOT / "exported" / model
     fp32, int8 = (
         parity.onnx_outputs(folder / name, digits.images)[0].argmax(axis=1)
         for name in ("model.onnx", "model.int8.onnx")
     )
-    assert (fp32 == digits.labels).mean() >= 0.99
-    assert (int8 == fp32).mean() >= 0.999
+    accuracies = [(answers == digits.labels).mean() for answers in (fp32, int8)]
+    agreement = (int8 == fp32).mean()
+    assert accuracies[0] >= 0.99
+    assert agreement >= 0.999
+    figures = metadata_of(model)["int8"]
+    assert figures["images"] == 10_000
+    assert agreement == pytest.approx(figures["agreement"], abs=0.001)
+    assert accuracies[0] - accuracies[1] == pytest.approx(figures["accuracy_lost"], abs=0.001)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_int8_lost_no_accuracy_on_the_test_split_when_it_was_exported(model: str) -> None:
-    figures = json.loads((ROOT / "exported" / model / "metadata.json").read_text())["int8"]
-    assert figures["agreement"] >= 0.999
-    assert abs(figures["accuracy_lost"]) <= 0.0005
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_the_threshold_is_a_confidence(model: str) -> None:
-    assert 0.1 < load(ROOT / "exported" / model).reject_threshold < 1
+def test_the_threshold_lets_digits_in_and_keeps_the_rest_out(model: str, digits: Digits) -> None:
+    """Letters, signs, scribbles and rows of digits that no training saw, and noise that fills the image."""
+    threshold = load(ROOT / "exported" / model).reject_threshold
+    pieces = Split(torch.from_numpy(digits.images), torch.from_numpy(digits.labels))
+    strangers = synthesis.not_digits(500, seed=7, pieces=pieces, held_out=True).images.numpy()
+    noise = np.random.default_rng(0).integers(0, 256, (100, 28, 28), np.uint8)
+    accepted = [
+        (parity.onnx_outputs(ROOT / "exported" / model / "model.onnx", images)[0].max(axis=1) >= threshold).mean()
+        for images in (digits.images[::10], strangers, noise)
+    ]
+    # Of digits photographed badly fewer are accepted; the metadata has that share.
+    assert accepted[0] >= max(0.95, metadata_of(model)["calibration"]["accepted_share"])
+    assert accepted[1] <= 0.05
+    assert accepted[2] == 0
 
 
 def test_the_model_card_gives_the_figures_of_the_metadata() -> None:
     lines = Path(ROOT / "exported/README.md").read_text().splitlines()
     rows = {cells[1]: cells[2:] for line in lines if len(cells := [cell.strip() for cell in line.split("|")]) > 3}
     for column, model in enumerate(MODELS):
-        metadata = json.loads((ROOT / "exported" / model / "metadata.json").read_text())
+        metadata = metadata_of(model)
         test = metadata["test"]
         low, high = (f"{100 * bound:.2f}" for bound in test["interval_95"])
         for row, figures in {
