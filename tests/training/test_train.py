@@ -195,7 +195,7 @@ def test_curves_for_tensorboard_have_five_points_an_epoch(tmp_path: Path) -> Non
 
 
 def test_training_accuracy_is_of_the_digits_alone() -> None:
-    """Of a network that says 0 to everything, and hardly learns: three in ten digits are right, and of all images few."""
+    """Of a network that says 0 to everything, and hardly learns: three in ten digits are right, few of all images."""
     labels = torch.tensor([0, 0, 0, 1, 2, 3, 4, 5, 6, 7] + [NOT_A_DIGIT] * 30)
     images = torch.randint(0, 256, (len(labels), 28, 28), dtype=torch.uint8, generator=Generator().manual_seed(0))
     split = Split(images, labels)

@@ -142,7 +142,7 @@ def test_a_lone_image_waits_no_longer_than_it_may_and_a_full_batch_not_at_all() 
         network = Network()
         batcher = in_loop(network, max_batch=2, max_wait=0.2)
         started = time.perf_counter()
-        assert await asyncio.gather(rows(batcher, 1), rows(batcher, 2)) == ([1], [2])
+        assert list(await asyncio.gather(rows(batcher, 1), rows(batcher, 2))) == [[1], [2]]
         assert time.perf_counter() - started < 0.2
         await rows(batcher, 3)
         assert time.perf_counter() - started >= 0.2
@@ -236,7 +236,7 @@ def test_callers_that_left_do_not_fill_a_batch() -> None:
         await asyncio.gather(*leaving, return_exceptions=True)
         assert batcher._waiting_images == 0
         begin = time.perf_counter()
-        assert await asyncio.gather(rows(batcher, 5), rows(batcher, 6)) == ([5], [6])
+        assert list(await asyncio.gather(rows(batcher, 5), rows(batcher, 6))) == [[5], [6]]
         assert time.perf_counter() - begin > 0.15
         assert network.batches == [[5, 6]]
         assert batcher._waiting_images == 0
