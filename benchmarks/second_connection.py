@@ -2,7 +2,8 @@
 
 For each family: the median and the worst time of a health check and of a small digit, over a connection of their own
 each, alone and while others send the hostile request again and again; the memory of the server's processes before and
-after; and the bytes that its log has grown by. `--server` names the folder of another checkout, for a comparison.
+after; and the bytes that its log has grown by. There is one worker, as another would take the second connection.
+`--server` names the folder of another checkout, for a comparison.
 """
 
 import contextlib
@@ -128,7 +129,7 @@ def main() -> None:
     arguments = tyro.cli(Arguments, prog="python -m benchmarks.second_connection", description=__doc__)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log")
-        with running(log, cwd=arguments.server) as (url, supervisor):
+        with running(log, cwd=arguments.server, workers="1") as (url, supervisor):
             for name, make in families(arguments.only).items():
                 row = figures(name, make(), url, supervisor, log, arguments)
                 print(json.dumps(row), flush=True)

@@ -40,7 +40,7 @@ FAMILIES: dict[str, Callable[[], bytes]] = {**REQUESTS, **{name: partial(upload,
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     log = tmp_path_factory.mktemp("watched") / "log"
-    with running(log) as (url, supervisor):
+    with running(log, workers="1") as (url, supervisor):
         times(url, seconds=1)
         yield url, supervisor, log
 
