@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
+
+from tests.harness import png
+
 MEGABYTE = 1_000_000
 
 
@@ -40,6 +44,13 @@ def near_misses(of: bytes, boundary: str = "x" * 70) -> bytes:
     return form(start + of * (4 * MEGABYTE // len(of)), boundary)
 
 
+def dots(count: int) -> bytes:
+    """Pictures that are small, and of as many shapes as there can be."""
+    grid = np.zeros((32, 32), np.uint8)
+    grid[::2, ::2] = 255
+    return parts(count, content=png(grid))
+
+
 REQUESTS: dict[str, Callable[[], bytes]] = {
     "content type of semicolons": partial(endless_type, ";", 64_000),
     "content type of more semicolons": partial(endless_type, ";", 128_000),
@@ -49,6 +60,7 @@ REQUESTS: dict[str, Callable[[], bytes]] = {
     "header without end": lambda: b"GET / HTTP/1.1\r\nA: " + b"b" * 60 * MEGABYTE,
     "address without end": lambda: b"GET /" + b"a" * 60 * MEGABYTE,
     "trailers without end": lambda: chunked(b"1\r\nx\r\n0\r\n" + b"A: b\r\n" * 10 * MEGABYTE),
+    "trailer without end": lambda: chunked(b"1\r\nx\r\n0\r\nA: " + b"b" * 60 * MEGABYTE),
     "length of 5,000 digits": lambda: b"POST /classify HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
     "chunks of a byte": lambda: chunked(b"1\r\nx\r\n" * 4 * MEGABYTE),
     "chunk with an extension without end": lambda: chunked(b"1;" + b"x" * 60 * MEGABYTE),
@@ -66,6 +78,7 @@ REQUESTS: dict[str, Callable[[], bytes]] = {
     "line ends": partial(near_misses, b"\r\n"),
     "carriage returns": partial(near_misses, b"\r"),
     "dashes": partial(near_misses, b"\r\n--"),
+    "pictures of dots": partial(dots, 256),
     "query of parameters": lambda: b"POST /classify?" + b"a&" * 7_000 + b" HTTP/1.1\r\nContent-Length: 1\r\n\r\nx",
     "photo in HEIC": lambda: post(b"\0\0\0\x18ftypheic" + bytes(4 * MEGABYTE)),
 }

@@ -59,8 +59,13 @@ class Board:
 def map_file(path: Path, size: int) -> mmap.mmap:
     file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
+        # With room for all of it at once: a page that cannot be had later would be the end of the worker that writes to
+        # it.
         if os.fstat(file).st_size < size:
-            os.ftruncate(file, size)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file, 0, size)
+            else:
+                os.ftruncate(file, size)
         return mmap.mmap(file, size)
     finally:
         os.close(file)

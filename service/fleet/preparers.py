@@ -21,6 +21,8 @@ from service.settings import ROOT
 BYTES_A_PIXEL = 20
 BYTES_BESIDE = 64_000_000
 
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
 # Seconds. Python, numpy and Pillow are loaded in a quarter of one.
 LONGEST_START = 60
 
@@ -29,8 +31,10 @@ class Preparers:
     """`count` processes, for pictures of up to `max_pixels`. Made and used in one event loop."""
 
     def __init__(self, count: int, max_pixels: int) -> None:
+        self.count = count
         self._memory = BYTES_BESIDE + BYTES_A_PIXEL * max_pixels
-        self._idle: asyncio.LifoQueue[Preparer] = asyncio.LifoQueue()
+        # None: one that could not be started.
+        self._idle: asyncio.LifoQueue[Preparer | None] = asyncio.LifoQueue()
         self._all = {Preparer(self._memory) for _ in range(count)}
 
     async def start(self) -> None:
@@ -49,44 +53,88 @@ class Preparers:
             preparer.kill()
 
     async def prepare(self, content: bytes, wanted: Wanted) -> Prepared:
-        """Waits for a process that is free. Cancelled, it kills the one that is at work."""
+        """Waits for a process that is free. Cancelled, it kills the one that is at work.
+
+        Raises MemoryError where no process can be had.
+        """
+        try:
+            return await self._prepare(content, wanted)
+        except EOFError:
+            # It may have been killed from outside, for its memory, say: another is given the same picture.
+            try:
+                return await self._prepare(content, wanted)
+            except EOFError:
+                return unreadable(Fault(FaultKind.DAMAGED, "the image brings its decoder down"))
+
+    async def _prepare(self, content: bytes, wanted: Wanted) -> Prepared:
+        """Raises EOFError where the process ended over it."""
         preparer = await self._idle.get()
         try:
+            preparer = preparer or self._begin()
             return await preparer.prepare(content, wanted)
+        except OSError as error:
+            raise MemoryError("no process can be started") from error
         finally:
-            if preparer.killed:
+            if preparer and preparer.killed:
                 self._all.remove(preparer)
-                preparer = Preparer(self._memory)
-                self._all.add(preparer)
+                preparer = self._try_to_begin()
             self._idle.put_nowait(preparer)
+
+    def _begin(self) -> "Preparer":
+        """Raises OSError where there are no processes or files left."""
+        preparer = Preparer(self._memory)
+        self._all.add(preparer)
+        return preparer
+
+    def _try_to_begin(self) -> "Preparer | None":
+        try:
+            return self._begin()
+        except OSError:
+            return None
 
 
 class Preparer:
     """One process. It begins as this is made, and is killed by the first job that it does not finish."""
 
     def __init__(self, memory: int) -> None:
-        self._socket, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603  # ourselves
-                [sys.executable, "-m", "service.fleet.preparer", str(theirs.fileno()), str(memory)],
-                cwd=ROOT,
-                # A picture is too small to be shared out between threads, and each would take memory.
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-            )
         self._memory = memory
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._socket, theirs = socket.socketpair()
+        try:
+            with theirs:
+                self._process = subprocess.Popen(  # noqa: S603  # ourselves
+                    [sys.executable, "-m", "service.fleet.preparer", str(theirs.fileno()), str(memory)],
+                    cwd=ROOT,
+                    # A picture is too small to be shared out between threads, and each would take memory.
+                    env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                )
+        except OSError:
+            self._socket.close()
+            raise
+        # A task of its own: a caller that is cancelled while it goes on must not leave half a connection.
+        self._connecting: asyncio.Task[Streams] | None = None
         self.killed = False
 
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def connect(self) -> Streams:
         """Returns when it is ready. Raises EOFError where it ended before."""
-        if self._streams is None:
-            self._streams = await asyncio.open_unix_connection(sock=self._socket)
-            await self._streams[0].readexactly(len(READY))
-        return self._streams
+        if self._connecting is None:
+            self._connecting = asyncio.get_running_loop().create_task(self._connect())
+            # Where nobody waits for it any more, nobody need be told.
+            self._connecting.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return await asyncio.shield(self._connecting)
+
+    async def _connect(self) -> Streams:
+        reader, writer = await asyncio.open_unix_connection(sock=self._socket)
+        try:
+            await reader.readexactly(len(READY))
+        except (EOFError, OSError) as error:
+            writer.transport.abort()
+            raise EOFError("it ended as it began") from error
+        return reader, writer
 
     async def prepare(self, content: bytes, wanted: Wanted) -> Prepared:
+        """Raises EOFError where the process ends over it."""
         try:
             reader, writer = await self.connect()
             writer.writelines(pack_job(content, wanted))
@@ -98,9 +146,9 @@ class Preparer:
                 return unreadable(Fault(FaultKind.TOO_LARGE, detail))
             text_size, pixels_size = HEAD.unpack(head)
             return unpack_prepared(await reader.readexactly(text_size), await reader.readexactly(pixels_size))
-        except (EOFError, OSError):
+        except (EOFError, ConnectionError) as error:
             self.kill()
-            return unreadable(Fault(FaultKind.DAMAGED, "the image brings its decoder down"))
+            raise EOFError("it ended over a picture") from error
         except asyncio.CancelledError:
             self.kill()
             raise
@@ -108,10 +156,10 @@ class Preparer:
     def kill(self) -> None:
         self.killed = True
         self._process.kill()
-        if self._streams:
-            self._streams[1].transport.abort()
-        else:
+        if self._connecting is None:
             self._socket.close()
+        elif self._connecting.done() and not self._connecting.cancelled() and not self._connecting.exception():
+            self._connecting.result()[1].transport.abort()
         # Its memory goes with it, which may take longer than the loop can be held up.
         asyncio.get_running_loop().run_in_executor(None, self._process.wait)
 

@@ -56,10 +56,11 @@ def several_digits(shapes: Shapes, chosen: list[int]) -> str | None:
     height, width = shapes.whole.shape
     areas = shapes.areas()
     main = max(chosen, key=lambda shape: int(areas[shape]))
-    box = shapes.box(main)
+    boxes = shapes.boxes()
+    box = boxes[main]
     inside = shapes.areas_inside(Box(1, height - 1, 1, width - 1))
     likely = np.flatnonzero((areas > 0.3 * areas[main]) & (inside > 0.6 * areas)).tolist()
-    others = [other for other in likely if other != main and is_another(box, shapes.box(other))]
+    others = [other for other in likely if other != main and is_another(box, boxes[other])]
     if not others:
         return None
     return f"several digits: {len(others) + 1} shapes of like size stand side by side; crop to one"

@@ -67,6 +67,17 @@ class Shapes:
         rows = self.rows[own]
         return Box(int(rows[0]), int(rows[-1]) + 1, int(self.starts[own].min()), int(self.stops[own].max()))
 
+    def boxes(self) -> list[Box]:
+        """Of all shapes, in one go: there may be a thousand of them."""
+        height, width = self.whole.shape
+        tops, lefts = np.full(self.count, height, np.intp), np.full(self.count, width, np.intp)
+        bottoms, rights = np.zeros(self.count, np.intp), np.zeros(self.count, np.intp)
+        np.minimum.at(tops, self.owners, self.rows)
+        np.maximum.at(bottoms, self.owners, self.rows + 1)
+        np.minimum.at(lefts, self.owners, self.starts)
+        np.maximum.at(rights, self.owners, self.stops)
+        return [Box(*sides) for sides in np.stack([tops, bottoms, lefts, rights], axis=1).tolist()]
+
     def mask(self, chosen: list[int]) -> Mask:
         if len(chosen) == self.count:
             return self.whole

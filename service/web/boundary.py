@@ -88,6 +88,8 @@ class ProblemSender:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             content_type = dict(message["headers"]).get(b"content-type", b"").decode("latin-1")
+            if self.status == HTTPStatus.TEMPORARY_REDIRECT:  # Starlette's, from an address with a slash too many
+                self.status = HTTPStatus.NOT_FOUND
             if self.status >= HTTPStatus.BAD_REQUEST and not content_type.startswith(MEDIA_TYPE):
                 self.replaced = True
                 await self.send_problem(message)
@@ -97,9 +99,10 @@ class ProblemSender:
 
     async def send_problem(self, start: Message) -> None:
         body = Problem(HTTPStatus(self.status), detail(self.status, self.scope)).content()
-        kept = [(name, value) for name, value in start["headers"] if name not in (b"content-type", b"content-length")]
+        replaced = (b"content-type", b"content-length", b"location")
+        kept = [(name, value) for name, value in start["headers"] if name not in replaced]
         own = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
-        await self.send({**start, "headers": [*kept, *own]})
+        await self.send({**start, "status": self.status, "headers": [*kept, *own]})
         await self.send({"type": "http.response.body", "body": body})
 
 

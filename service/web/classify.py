@@ -28,8 +28,8 @@ from service.web.problem import Problem
 from service.web.time_limit import TimeLimit
 from service.web.upload import GRACE_SECONDS, Upload, read_uploads
 
-# Files of one request that are prepared in the loop before others get their turn.
-UPLOADS_IN_TURN = 8
+# Seconds in which the files of one request are prepared in the loop, before others get their turn.
+TURN_SECONDS = 0.001
 
 # Bytes of the part of an address behind the question mark.
 QUERY_BYTES = 1024
@@ -96,6 +96,8 @@ class Classifier:
         self.wanted = {name: wanted_by(engine.artefact, settings.max_pixels) for name, engine in engines.items()}
         self.uploads = Admission(settings.max_upload_bytes, "bytes of uploads")
         self.images = Admission(settings.queue_size, "images", board.set_in_work)
+        # Of the images those that need a process: a queue full of these keeps no small one out.
+        self.pictures = Admission(max(settings.max_files, settings.queue_size // 2), "large images")
         self.begin = TimeLimit(min(GRACE_SECONDS, settings.read_timeout_ms / 1000))
         self.deadline = TimeLimit(settings.deadline_ms / 1000)
 
@@ -136,7 +138,7 @@ class Classifier:
             held.add(len(received.uploads))
             try:
                 with self.deadline.start():
-                    ready = await self.prepare(received.uploads, self.wanted[received.model])
+                    ready = await self.prepare_all(received.uploads, self.wanted[received.model])
                     seen = await self.infer(received.model, ready)
             except TimeoutError as error:
                 detail = f"no answer within the deadline of {self.settings.deadline_ms} ms"
@@ -146,18 +148,22 @@ class Classifier:
             for upload, one, network in zip(received.uploads, ready, seen, strict=True)
         ]
 
-    async def prepare(self, uploads: Sequence[Upload], wanted: Wanted) -> list[Ready]:
+    async def prepare_all(self, uploads: Sequence[Upload], wanted: Wanted) -> list[Ready]:
         """In their order. What is quick is prepared here, what is not side by side in processes of its own."""
         here: dict[int, Ready] = {}
+        turn = time.perf_counter()
         for number, upload in enumerate(uploads):
             if is_quick(upload.content):
                 here[number] = prepare_here(upload, wanted)
-            if number % UPLOADS_IN_TURN == UPLOADS_IN_TURN - 1:
+            if time.perf_counter() - turn > TURN_SECONDS:
                 await asyncio.sleep(0)
+                turn = time.perf_counter()
         if len(here) == len(uploads):
             return list(here.values())
         slow = [upload for number, upload in enumerate(uploads) if number not in here]
-        elsewhere = iter(await self.prepare_elsewhere(slow, wanted))
+        with self.pictures.hold() as held:
+            held.add(len(slow))
+            elsewhere = iter(await self.prepare_elsewhere(slow, wanted))
         return [here[number] if number in here else next(elsewhere) for number in range(len(uploads))]
 
     async def prepare_elsewhere(self, uploads: Sequence[Upload], wanted: Wanted) -> list[Ready]:
@@ -165,7 +171,11 @@ class Classifier:
             handed = time.perf_counter()
             return Ready(await self.preparers.prepare(upload.content, wanted), handed, time.perf_counter())
 
-        return list(await asyncio.gather(*map(one, uploads)))
+        ready: list[Ready] = []
+        # As many at a time as there are processes: the pictures of other requests come in between.
+        for start in range(0, len(uploads), self.preparers.count):
+            ready += await asyncio.gather(*map(one, uploads[start : start + self.preparers.count]))
+        return ready
 
     async def infer(self, model: str, ready: Sequence[Ready]) -> list[Seen | None]:
         """In the order of `ready`, None for what the network need not see."""

@@ -34,13 +34,13 @@ async def models(request: Request) -> Response:
     worker = worker_of(request)
     return JSONResponse(
         {
-            name: {**described(engine), "default": name == worker.settings.default_model}
+            name: {**summary(engine), "default": name == worker.settings.default_model}
             for name, engine in worker.engines.items()
         }
     )
 
 
-def described(engine: Engine) -> dict[str, object]:
+def summary(engine: Engine) -> dict[str, object]:
     artefact = engine.artefact
     return {
         "network": artefact.network,

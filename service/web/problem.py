@@ -50,7 +50,7 @@ def of_fault(fault: Fault) -> Problem:
 def out_of_memory() -> Problem:
     """The server's trouble, and for the moment."""
     return Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE, "the service has no memory left for this request", {"Retry-After": "1"}
+        HTTPStatus.SERVICE_UNAVAILABLE, "no memory, or no process, is left for this request", {"Retry-After": "1"}
     )
 
 

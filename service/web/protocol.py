@@ -14,7 +14,8 @@ from http import HTTPStatus
 from typing import ClassVar
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from service.web.problem import MEDIA_TYPE, Problem
 
@@ -35,8 +36,7 @@ PIPELINED = 32
 # a connection is reset where it is closed before all has been read.
 LINGER_SECONDS = 2
 
-# Bytes that are, behind a request that was refused for what it is.
-LINGER_BYTES = 1_000_000
+LINGER_BYTES = 16_000_000
 
 # Seconds that a new connection is left for its request, where the server stops meanwhile.
 LAST_REQUEST_SECONDS = 1
@@ -46,11 +46,12 @@ WRITE_SECONDS = 30
 
 # Connections of a worker, each of which takes some 20 kB. Fewer where the process may not open so many files: with no
 # file descriptor left it could not even refuse a connection.
-CONNECTIONS = 4096
+MOST_CONNECTIONS = 4096
 SPARE_DESCRIPTORS = 64
 
-# A request to change the protocol is ignored (RFC 9110, 7.8) by leaving these away.
-UPGRADE = (b"upgrade", b"http2-settings", b"connection")
+# A request to change the protocol is ignored (RFC 9110, 7.8) by leaving these away, as headers and as what the header
+# Connection names.
+UPGRADE = (b"upgrade", b"http2-settings")
 
 
 class Refused(Exception):
@@ -75,10 +76,10 @@ class Protocol(HttpToolsProtocol):
     _open: ClassVar[int] = 0
 
     _awaited = Awaited.REQUEST
-    # Of the request that arrives: of its head what the parser has handed on, and what it was fed, as it keeps to itself
-    # a header that has not ended.
+    # Of the request that arrives: of its head what the parser has handed on; and what it was fed since it last handed
+    # on anything, as it keeps to itself a header or the head of a chunk that has not ended.
     _head_bytes = 0
-    _fed_bytes = 0
+    _unseen_bytes = 0
     _header_count = 0
     _chunk_count = 0
     # It asks for another protocol, and is read again without that.
@@ -88,6 +89,8 @@ class Protocol(HttpToolsProtocol):
     _thrown_away = 0
     _stopping = False
     _timer: asyncio.TimerHandle | None = None
+    # The request that is answered; `cycle` is the newest, which may wait.
+    _running: RequestResponseCycle | None = None
     # Until when what has been written must have left.
     _write_timer: asyncio.TimerHandle | None = None
 
@@ -98,6 +101,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._lingering = Lingering(self)
         Protocol._open += 1
         if Protocol._open > most_connections():
             detail = f"the service has {most_connections():,} connections open, which is its limit"
@@ -111,18 +115,25 @@ class Protocol(HttpToolsProtocol):
         Protocol._open -= 1
         self._unset_timer()
         self._unset_write_timer()
+        # uvicorn tells the newest request alone that nobody is left to be answered.
+        if self._running and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
         super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A client that has said all it has to say may still want to hear the answer."""
+        return not self._idle()
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
-        if self._awaited is Awaited.HEAD:
-            self._fed_bytes += len(data)
+        self._unseen_bytes += len(data)
         while data and not self._over:
             data = self._feed(data)
         if self._over:
             self._throw_away(len(data))
             return
-        if self._fed_bytes > HEAD_BYTES and self._awaited is Awaited.HEAD:
+        if self._unseen_bytes > HEAD_BYTES:
             self._refuse(head_too_large().problem)
         elif not self._timer and (self._awaited is Awaited.HEAD or (self._awaited is Awaited.REQUEST and self._idle())):
             self._set_timer(HEAD_SECONDS)
@@ -132,30 +143,22 @@ class Protocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            if self._should_upgrade():
-                self._hand_over()
-                return b""
             return self._begin_again() + data[upgrade.args[0] :]
         except httptools.HttpParserError as error:
             self._refuse(problem_of(error))
         return b""
-
-    def _hand_over(self) -> None:
-        """To the protocol for websockets."""
-        Protocol._open -= 1
-        self._over = True
-        self._unset_timer()
-        self.handle_websocket_upgrade()
 
     def _begin_again(self) -> bytes:
         """The head of this request as one that does not ask for another protocol, for a parser that knows nothing yet.
 
         httptools takes a request that does for one without a body, and would read the body as the next request.
         """
-        kept = [header for header in self.headers if header[0] not in UPGRADE]
+        kept = [(name, without_upgrade(name, value)) for name, value in self.headers if name not in UPGRADE]
         lines = [b": ".join(header) for header in kept]
         first = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
         self.parser = httptools.HttpRequestParser(self)
+        # As uvicorn does for the first: what follows a request that is said to be the last is no error of that request.
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self._again = False
         return b"\r\n".join([first, *lines, b"", b""])
 
@@ -164,7 +167,7 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._awaited = Awaited.HEAD
-        self._head_bytes = self._fed_bytes = self._header_count = self._chunk_count = 0
+        self._head_bytes = self._unseen_bytes = self._header_count = self._chunk_count = 0
 
     def on_url(self, url: bytes) -> None:
         self._count_head(len(url))
@@ -182,7 +185,8 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._unset_timer()
-        if self.parser.should_upgrade() and not self._should_upgrade():
+        self._unseen_bytes = 0
+        if self.parser.should_upgrade():
             if self.parser.get_method() == b"CONNECT":
                 raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "CONNECT is not allowed: this is no proxy")
             self._again = True
@@ -193,10 +197,16 @@ class Protocol(HttpToolsProtocol):
             )
         self._awaited = Awaited.BODY
         super().on_headers_complete()
-        if self._stopping and self.cycle:
+        self.cycle.transport = self._lingering  # type: ignore[assignment]  # it has what a cycle asks of a transport
+        if self._stopping:
             self.cycle.keep_alive = False
 
+    def on_body(self, body: bytes) -> None:
+        self._unseen_bytes = 0
+        super().on_body(body)
+
     def on_chunk_header(self) -> None:
+        self._unseen_bytes = 0
         self._chunk_count += 1
         if self._chunk_count > CHUNKS:
             raise Refused(
@@ -204,12 +214,14 @@ class Protocol(HttpToolsProtocol):
             )
 
     def on_message_complete(self) -> None:
+        self._unseen_bytes = 0
         if self._again:
             return
         self._awaited = Awaited.REQUEST
         super().on_message_complete()
 
     def _count_head(self, size: int) -> None:
+        self._unseen_bytes = 0
         self._head_bytes += size
         if self._head_bytes > HEAD_BYTES:
             raise head_too_large()
@@ -241,9 +253,16 @@ class Protocol(HttpToolsProtocol):
         else:
             super().shutdown()
 
+    def _should_upgrade_to_ws(self) -> bool:
+        return False
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
     def _idle(self) -> bool:
         """Whether nothing is being answered."""
-        return (self.cycle is None or self.cycle.response_complete) and not self.pipeline
+        return (self._running is None or self._running.response_complete) and not self.pipeline
 
     # The one timer of a connection, for whatever is awaited.
 
@@ -285,21 +304,34 @@ class Protocol(HttpToolsProtocol):
         if self._thrown_away > LINGER_BYTES:
             self.transport.abort()
 
+    def close_after_answer(self) -> None:
+        """Where the rest of the request still comes, it is thrown away first."""
+        if self._awaited is not Awaited.BODY or self.transport.is_closing():
+            self.transport.close()
+            return
+        self._over = True
+        self._linger()
+
     def _refuse(self, problem: Problem) -> None:
         """Answers what arrives by `problem`. What was asked before it is answered still."""
         self._over = True
         self._unset_timer()
-        earlier = bool(self.pipeline) or (self._awaited is not Awaited.BODY and not self._idle())
-        if earlier:
-            self.pipeline.clear()
-            self.cycle.keep_alive = False
+        running = self._running if not self._idle() else None
+        if running and (self._awaited is not Awaited.BODY or running is not self.cycle):
+            if self._awaited is Awaited.BODY:  # it waits behind the others already
+                self.pipeline.popleft()
+            last = self.pipeline[0][0] if self.pipeline else running
+            last.keep_alive = False
             return
-        if not self._idle():
+        if running:
             # Whoever waits for the rest of the body need not.
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-        if self._idle() or not self.cycle.response_started:
+            running.disconnected = True
+            running.message_event.set()
+        if not running or not running.response_started:
             self._write(problem)
+        self._linger()
+
+    def _linger(self) -> None:
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._set_timer(LINGER_SECONDS)
@@ -314,6 +346,24 @@ class Protocol(HttpToolsProtocol):
         }
         lines = [f"{name}: {value}\r\n".encode() for name, value in headers.items()]
         self.transport.write(b"".join([STATUS_LINE[problem.status], *lines, b"\r\n", body]))
+
+
+class Lingering:
+    """What an answer is written to: the connection, which closes once the client can have read it."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self._protocol = protocol
+        self.write = protocol.transport.write
+        self.is_closing = protocol.transport.is_closing
+
+    def close(self) -> None:
+        self._protocol.close_after_answer()
+
+
+def without_upgrade(name: bytes, value: bytes) -> bytes:
+    if name != b"connection":
+        return value
+    return b", ".join(token for each in value.split(b",") if (token := each.strip()).lower() not in UPGRADE)
 
 
 def problem_of(error: httptools.HttpParserError) -> Problem:
@@ -333,4 +383,8 @@ def head_too_large() -> Refused:
 @functools.cache
 def most_connections() -> int:
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return CONNECTIONS if descriptors == resource.RLIM_INFINITY else min(CONNECTIONS, descriptors - SPARE_DESCRIPTORS)
+    return (
+        MOST_CONNECTIONS
+        if descriptors == resource.RLIM_INFINITY
+        else min(MOST_CONNECTIONS, descriptors - SPARE_DESCRIPTORS)
+    )

@@ -98,14 +98,15 @@ async def read_body(request: Request, settings: Settings, held: Held, begin: Tim
             chunks.append(chunk)
         if not more or received > DRAINED * limit:
             break
-        due = min(settings.read_timeout_ms / 1000, GRACE_SECONDS + received / LEAST_BYTES_PER_SECOND)
+        silent = asyncio.get_running_loop().time() - began + GRACE_SECONDS
+        due = min(settings.read_timeout_ms / 1000, GRACE_SECONDS + received / LEAST_BYTES_PER_SECOND, silent)
         try:
             async with asyncio.timeout_at(began + due):
                 chunk, more = await next_chunk(request)
         except TimeoutError as error:
             raise too_slow(
                 f"{received:,} bytes of the upload came within {due:.1f} s; all must within "
-                f"{settings.read_timeout_ms} ms, and {LEAST_BYTES_PER_SECOND:,} a second"
+                f"{settings.read_timeout_ms} ms, {LEAST_BYTES_PER_SECOND:,} a second, and some every {GRACE_SECONDS} s"
             ) from error
     if received > limit:
         raise too_large(max(received, announced), limit)
@@ -146,7 +147,10 @@ def delimiter_of(content_type: str) -> str | None:
     # The standard library takes the odd boundaries that some clients make up.
     message = Message()
     message["content-type"] = content_type
-    delimiter = message.get_boundary()
+    try:
+        delimiter = message.get_boundary()
+    except (ValueError, TypeError):  # of a character set that is none, or parts of a value that do not fit
+        delimiter = None
     if not delimiter:
         detail = f"the content type is {content_type[:80]!r}; a form needs a boundary, '; boundary=NAME'"
         raise Problem(HTTPStatus.BAD_REQUEST, detail)

@@ -97,7 +97,7 @@ def test_one_that_still_waits_when_its_caller_leaves_kills_nothing() -> None:
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGSEGV])
-def test_a_process_that_dies_over_a_picture_is_that_pictures_fault(sent: signal.Signals) -> None:
+def test_a_process_that_is_killed_over_a_picture_does_not_take_it_along(sent: signal.Signals) -> None:
     async def scenario(started: Preparers) -> None:
         (process,) = processes()
         process.suspend()
@@ -106,8 +106,55 @@ def test_a_process_that_dies_over_a_picture_is_that_pictures_fault(sent: signal.
         process.send_signal(sent)
         if sent != signal.SIGKILL:
             process.resume()
-        prepared = await working
-        assert prepared.fault == Fault(FaultKind.DAMAGED, "the image brings its decoder down")
+        assert same(await working, prepare(PHOTO, WANTED))
+        assert process not in processes()
+
+    run(scenario)
+
+
+def test_a_picture_that_ends_two_processes_is_at_fault() -> None:
+    async def scenario(started: Preparers) -> None:
+        (first,) = processes()
+        first.suspend()
+        working = asyncio.create_task(started.prepare(PHOTO, WANTED))
+        await asyncio.sleep(0.05)
+        first.kill()
+        while not (others := [process for process in processes() if process != first]):
+            await asyncio.sleep(0.001)
+        others[0].kill()
+        assert (await working).fault == Fault(FaultKind.DAMAGED, "the image brings its decoder down")
+        assert same(await started.prepare(PHOTO, WANTED), prepare(PHOTO, WANTED))
+
+    run(scenario)
+
+
+def test_a_process_that_cannot_be_had_is_503_and_had_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(started: Preparers) -> None:
+        (process,) = processes()
+        with monkeypatch.context() as without:
+            without.setattr("sys.executable", "/nowhere/python")
+            process.kill()
+            for _ in range(2):
+                with pytest.raises(MemoryError):
+                    await started.prepare(PHOTO, WANTED)
+        assert same(await started.prepare(PHOTO, WANTED), prepare(PHOTO, WANTED))
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3, 5])
+def test_a_caller_that_leaves_while_a_process_begins_leaves_nothing_half_open(turns: int) -> None:
+    async def scenario(started: Preparers) -> None:
+        (process,) = processes()
+        process.kill()
+        with pytest.raises(TimeoutError):  # which makes a new one begin
+            async with asyncio.timeout(0.001):
+                await started.prepare(PHOTO, WANTED)
+        leaving = asyncio.create_task(started.prepare(PHOTO, WANTED))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
         assert same(await started.prepare(PHOTO, WANTED), prepare(PHOTO, WANTED))
 
     run(scenario)

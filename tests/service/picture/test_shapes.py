@@ -15,6 +15,7 @@ def test_shapes_are_those_that_scipy_labels(seed: int, height: int, width: int, 
     shapes, (theirs, count) = find_shapes(mask), label(mask, np.ones((3, 3)))
     assert shapes.count == count
     boxes = find_objects(theirs)
+    assert shapes.boxes() == [shapes.box(shape) for shape in range(shapes.count)]
     for shape in range(count):
         ours = shapes.mask([shape])
         number = theirs[ours].max()

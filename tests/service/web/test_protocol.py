@@ -12,7 +12,9 @@ from starlette.types import Receive, Scope, Send
 
 from service.web import protocol
 from service.web.protocol import CHUNKS, HEAD_BYTES, HEAD_SECONDS, HEADERS, PIPELINED, Protocol
-from tests.harness import Digits, address, exchange, png, post_head, read_answers
+from tests.harness import ROOT, Digits, address, exchange, png, post_head, read_answers
+
+PHOTO = (ROOT / "digit.png").read_bytes()
 
 Answers = list[tuple[int, dict[str, str], bytes]]
 
@@ -83,9 +85,17 @@ def test_headers_without_an_end_are_431_long_before_they_are_many(server: str) -
         assert time.perf_counter() - begin < 5
 
 
-def test_trailers_are_counted_among_the_headers(server: str) -> None:
+@pytest.mark.parametrize("trailer", [b"A: b\r\n", b"A: b" + b"b" * 12_000_000], ids=["many", "one that does not end"])
+def test_trailers_are_counted_among_the_headers(server: str, trailer: bytes) -> None:
     head = b"POST /classify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
-    assert_refused(exchange(server, head + b"A: b\r\n" * 1_000_000), 431, "headers and trailers")
+    begin = time.perf_counter()
+    assert_refused(exchange(server, head + trailer * max(1, 12_000_000 // len(trailer))), 431, "headers and trailers")
+    assert time.perf_counter() - begin < 5
+
+
+def test_a_chunk_whose_length_does_not_end_is_431(server: str) -> None:
+    head = b"POST /classify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert_refused(exchange(server, head + b"1;" + b"x" * 1_000_000), 431, "more than")
 
 
 def test_as_many_headers_as_a_browser_sends_are_fine(server: str) -> None:
@@ -103,6 +113,17 @@ def test_a_large_head_may_come_in_pieces(server: str) -> None:
         assert [status for status, _, _ in read_answers(connection)] == [200]
 
 
+@pytest.mark.parametrize("cut", [10, 30, 100])
+def test_a_head_may_be_cut_anywhere_with_a_body_behind_it(server: str, cut: int) -> None:
+    request = post_head(len(PHOTO), "Connection: close") + PHOTO
+    assert len(request) > HEAD_BYTES
+    with socket.create_connection(address(server), timeout=10) as connection:
+        connection.sendall(request[:cut])
+        time.sleep(0.1)
+        connection.sendall(request[cut:])
+        assert [status for status, _, _ in read_answers(connection)] == [200]
+
+
 def test_a_body_in_very_small_chunks_is_413(server: str) -> None:
     head = b"POST /classify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert_refused(exchange(server, head + b"1\r\nx\r\n" * (CHUNKS + 100)), 413, "chunks")
@@ -114,8 +135,9 @@ def test_a_body_in_very_small_chunks_is_413(server: str) -> None:
         ["Connection: Upgrade", "Upgrade: foo"],
         ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQBAAAAAAIAAAAA"],
         ["Connection: upgrade", "Upgrade: TLS/1.0, IRC/6.9"],
+        ["Connection: keep-alive, Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"],
     ],
-    ids=["foo", "h2c, as Java asks", "list"],
+    ids=["foo", "h2c, as Java asks", "list", "websocket"],
 )
 def test_an_upgrade_that_nobody_speaks_is_ignored_and_the_body_is_the_bodys(
     server: str, digits: Digits, headers: list[str]
@@ -164,6 +186,34 @@ def test_a_bad_request_behind_a_good_one_does_not_spoil_its_answer(server: str, 
     answers = exchange(server, post_head(len(image)) + image + b"nonsense\r\n\r\n")
     assert (answers[0][0], json.loads(answers[0][2])["digit"]) == (200, 2)
     assert len(answers) == 1
+
+
+def test_three_good_requests_before_a_bad_one_are_answered_and_the_last_says_so(server: str) -> None:
+    begin = time.monotonic()
+    answers = exchange(server, get() * 3 + b"nonsense\r\n\r\n")
+    assert [status for status, _, _ in answers] == [200] * 3
+    assert [headers.get("connection") for _, headers, _ in answers] == [None, None, "close"]
+    assert time.monotonic() - begin < 3
+
+
+@pytest.mark.parametrize("path", ["/classify?model=lenet", "/absent", "/models"])
+def test_a_client_that_wants_to_close_gets_its_refusal_too(server: str, path: str) -> None:
+    """As urllib, which says so always, and sends all before it reads."""
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\nConnection: close\r\n\r\n".encode()
+    for _ in range(5):
+        with socket.create_connection(address(server), timeout=10) as connection:
+            connection.sendall(head)
+            connection.sendall(bytes(4_000_000))
+            ((status, _, body),) = read_answers(connection)
+            assert (status, json.loads(body)["status"]) == (status, status)
+            assert status in (400, 404, 405)
+
+
+def test_a_client_that_has_said_all_it_has_to_say_is_answered(server: str) -> None:
+    with socket.create_connection(address(server), timeout=10) as connection:
+        connection.sendall(post_head(len(PHOTO)) + PHOTO)
+        connection.shutdown(socket.SHUT_WR)
+        assert [status for status, _, _ in read_answers(connection)] == [200]
 
 
 def test_an_upload_that_is_refused_at_once_is_answered_though_it_comes_on(server: str) -> None:
@@ -224,9 +274,3 @@ def test_a_client_that_does_not_read_is_let_go(monkeypatch: pytest.MonkeyPatch) 
         return gone
 
     assert asyncio.run(scenario())
-
-
-def test_a_websocket_is_refused_as_one(server: str) -> None:
-    headers = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
-    ((status, _, _),) = exchange(server, get(*headers, "Sec-WebSocket-Version: 13"), seconds=1)
-    assert status in (403, 404, 400)
