@@ -121,10 +121,6 @@ class Protocol(HttpToolsProtocol):
             self._running.message_event.set()
         super().connection_lost(exc)
 
-    def eof_received(self) -> bool:  # type: ignore[override]
-        """A client that has said all it has to say may still want to hear the answer."""
-        return not self._idle()
-
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
         self._unseen_bytes += len(data)
