@@ -32,7 +32,8 @@ class Digits:
     labels: NDArray[np.int64]
 
     def pick(self, label: int, which: int = 0) -> NDArray[np.uint8]:
-        return self.images[self.labels == label][which]
+        image: NDArray[np.uint8] = self.images[self.labels == label][which]
+        return image
 
 
 @cache

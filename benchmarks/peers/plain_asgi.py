@@ -5,6 +5,7 @@
 
 import numpy as np
 import orjson
+from starlette.types import Receive, Scope, Send
 
 from benchmarks.peers.common import MAX_BATCH, answer, decode, open_session, run
 from service.model.batcher import Batcher
@@ -16,7 +17,7 @@ HEADERS = [(b"content-type", b"application/json")]
 class App:
     batcher: Batcher | None = None
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
         if self.batcher is None:
