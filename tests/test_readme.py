@@ -19,6 +19,7 @@ BLOCKS = re.findall(r"^```bash\n(.*?)^```", README, flags=re.MULTILINE | re.DOTA
 
 
 def block_with(command: str) -> str:
+    found: str
     (found,) = (block for block in BLOCKS if command in block)
     return found
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.model.artefact import MODEL_FILES
+from service.model.artefact import MODEL_FILES, Precision
 from service.model.engine import has_int8_instructions
 from service.web.answer import Answer
 from tests.harness import ROOT, Digits, assert_problem, encode, metric, png, png_header
@@ -23,7 +23,7 @@ from training.networks import NETWORKS
 STAGES = ["read", "decode", "normalise", "queue", "inference", "total"]
 
 
-PRECISION = "int8" if has_int8_instructions() else "fp32"
+PRECISION: Precision = "int8" if has_int8_instructions() else "fp32"
 
 
 def hash_of(model: str) -> str:

@@ -1,7 +1,9 @@
 """Latencies are summed up per request and per window as the numbers say."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +33,7 @@ def test_percentiles_are_those_of_numpy() -> None:
     totals = np.random.default_rng(0).exponential(10, 500)
     for total in totals:
         window.add("a", latency(total))
-    summary = window.as_json()
+    summary: Mapping[str, Any] = window.as_json()
     assert summary["images"] == 500
     assert list(summary["latency_ms"]) == STAGES
     for name, rank in (("p50", 50), ("p95", 95), ("p99", 99)):
@@ -42,8 +44,9 @@ def test_the_window_slides() -> None:
     window = Window(["a"])
     for total in [1000.0] * 10 + [1.0] * WINDOW:
         window.add("a", latency(total))
-    assert window.as_json()["images"] == WINDOW
-    assert window.as_json()["latency_ms"]["total"]["p99"] == 1
+    summary: Mapping[str, Any] = window.as_json()
+    assert summary["images"] == WINDOW
+    assert summary["latency_ms"]["total"]["p99"] == 1
 
 
 def test_an_empty_window_has_no_percentiles() -> None:
@@ -65,7 +68,7 @@ def test_workers_see_each_others_images(tmp_path: Path) -> None:
     theirs.set_in_work(5)
     ours.set_in_work(2)
     assert ours.as_json() == theirs.as_json()
-    summary = ours.as_json()
+    summary: Mapping[str, Any] = ours.as_json()
     assert (summary["workers"], summary["images_in_work"], summary["images"]) == (2, 7, WINDOW)
     assert summary["latency_ms"]["total"] == {"p50": 1, "p95": 3, "p99": 3}
 

@@ -117,9 +117,9 @@ def test_broken_json_is_refused(folder: Path) -> None:
 
 def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="holds no model"):
-        artefact.load_all(tmp_path, "fp32")
+        artefact.load_all(tmp_path, ["fp32"])
     with pytest.raises(StartError, match="is no folder"):
-        artefact.load_all(tmp_path / "absent", "fp32")
+        artefact.load_all(tmp_path / "absent", ["fp32"])
 
 
 @pytest.mark.parametrize(("labels", "reads_digits"), [(["0", "1"], True), (["Dress", "Coat"], False)])

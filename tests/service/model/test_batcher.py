@@ -131,7 +131,7 @@ def test_a_lone_image_waits_no_longer_than_it_may_and_a_full_batch_not_at_all() 
         network = Network()
         batcher = Batcher(network, max_batch=2, max_wait=0.2)
         started = time.perf_counter()
-        assert await asyncio.gather(rows(batcher, 1), rows(batcher, 2)) == [[1], [2]]
+        assert list(await asyncio.gather(rows(batcher, 1), rows(batcher, 2))) == [[1], [2]]
         assert time.perf_counter() - started < 0.2
         await rows(batcher, 3)
         assert time.perf_counter() - started >= 0.2

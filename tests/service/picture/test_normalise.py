@@ -36,7 +36,8 @@ def on_paper(digit: Pixels, size: int = 120, offset: tuple[int, int] = (30, 30),
 
 
 def test_canonical_digits_pass_unchanged(digits: Digits) -> None:
-    same = [np.array_equal(n.normalise(Image.fromarray(digit)).digit, digit) for digit in digits.images[::25]]
+    made = [(n.normalise(Image.fromarray(digit)).digit, digit) for digit in digits.images[::25]]
+    same = [ours is not None and np.array_equal(ours, digit) for ours, digit in made]
     assert np.mean(same) > 0.98
 
 
@@ -326,7 +327,7 @@ def test_size_margin_contrast_and_jpeg_do_not_change_the_answer(
     side = round(28 * zoom)
     ink = np.zeros((side + 2 * margin, side + margin), np.float64)
     large = Image.fromarray(sample_digits().pick(label)).resize((side, side), Image.Resampling.BICUBIC)
-    ink[margin : margin + side, :side] = large
+    ink[margin : margin + side, :side] = np.asarray(large)
     page = Image.fromarray((220 - ink * (contrast / 255)).astype(np.uint8))
     buffer = BytesIO()
     page.save(buffer, "JPEG", quality=quality)

@@ -1,6 +1,7 @@
 """The quick way to a picture gives what Pillow gives, and leaves to it whatever is not plain."""
 
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
 from itertools import product
@@ -100,7 +101,7 @@ def saved(image: Image.Image, **options: object) -> bytes:
     return file.getvalue()
 
 
-ODD = {
+ODD: dict[str, Callable[[Image.Image], bytes]] = {
     "colour": lambda image: saved(image.convert("RGB")),
     "palette": lambda image: saved(image.convert("P")),
     "one bit": lambda image: saved(image.convert("1")),

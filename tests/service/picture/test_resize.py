@@ -23,7 +23,8 @@ def picture(mode: str) -> Image.Image:
 @pytest.mark.parametrize("shape", [(28, 28), (3, 32, 32)])
 def test_each_mode_gives_the_shape_and_keeps_light_and_dark(mode: str, shape: tuple[int, ...]) -> None:
     pixels = resize(picture(mode), shape)
-    assert (pixels.dtype, pixels.shape) == (np.uint8, shape)
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == shape
     assert pixels[..., :8].mean() < 10
     assert pixels[..., -8:].mean() > 245
 

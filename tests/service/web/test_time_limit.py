@@ -77,7 +77,12 @@ def test_a_cancel_in_the_moment_of_the_limit_is_not_swallowed() -> None:
     async def both() -> None:
         async def work() -> None:
             with TimeLimit(0.05).start() as running:
-                asyncio.get_running_loop().call_later(0.02, lambda: (running.expire(), task.cancel()))
+
+                def expire_and_cancel() -> None:
+                    running.expire()
+                    task.cancel()
+
+                asyncio.get_running_loop().call_later(0.02, expire_and_cancel)
                 await asyncio.sleep(20)
 
         task = asyncio.create_task(work())
