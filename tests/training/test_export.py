@@ -17,6 +17,7 @@ from service.model import artefact
 from tests.training.tiny import SAMPLE
 from training import export, train
 from training.artefact import parity, torchscript
+from training.artefact.calibration import FALSE_ACCEPT_RATE
 from training.artefact.graph import ServedGraph
 from training.data.dataset import DIGIT_LABELS, load_sample
 from training.errors import TrainingError
@@ -142,7 +143,8 @@ def test_the_threshold_keeps_letters_out_where_they_were_learned(tmp_path: Path)
     train.main([*SMALL, "--run", str(tmp_path / "run")])
     export.main([str(tmp_path / "run"), str(tmp_path / "target")])
     metadata = metadata_of(tmp_path / "target")
-    assert metadata["calibration"]["false_accept_rate"] == pytest.approx(0.05, abs=0.03)
+    # Measured on the half that the threshold was not chosen on: four standard deviations of that.
+    assert metadata["calibration"]["false_accept_rate"] == pytest.approx(FALSE_ACCEPT_RATE, abs=0.025)
     assert metadata["calibration"]["images"] > 3000
     assert metadata["reject_threshold"] == metadata["calibration"]["reject_threshold"]
 
