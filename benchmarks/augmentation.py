@@ -36,7 +36,8 @@ def kornia_augmentation(augmentation: Augmentation) -> Callable[[Tensor], Tensor
     )
 
     def run(images: Tensor) -> Tensor:
-        return warp(images.unsqueeze(1).float()).squeeze(1).round().to(torch.uint8)
+        warped: Tensor = warp(images.unsqueeze(1).float())
+        return warped.squeeze(1).round().to(torch.uint8)
 
     return run
 

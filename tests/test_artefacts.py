@@ -91,6 +91,12 @@ def test_the_model_card_gives_the_figures_of_the_metadata() -> None:
             assert not missing, f"{model}, {row}"
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_int8_takes_a_third_of_the_room(model: str) -> None:
+    fp32, int8 = ((ROOT / "exported" / model / name).stat().st_size for name in ("model.onnx", "model.int8.onnx"))
+    assert int8 < 0.35 * fp32
+
+
 def test_all_artefacts_together_stay_small() -> None:
     assert sum(path.stat().st_size for model in MODELS for path in ROOT.glob(f"exported/{model}/*")) < 72_000_000
 

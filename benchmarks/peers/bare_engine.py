@@ -19,7 +19,7 @@ def measure(batch: int, seconds: float, start: float) -> tuple[float, float]:
     for _ in range(20):
         run(session, images)
     time.sleep(max(0, start - time.time()))
-    times = []
+    times: list[float] = []
     while sum(times) < seconds:
         began = time.perf_counter()
         run(session, images)

@@ -18,6 +18,6 @@ class Digits:
         self.session = open_session()
 
     @bentoml.api(batchable=True, max_batch_size=MAX_BATCH, max_latency_ms=1000)
-    def classify(self, images: list[Image]) -> list[dict]:
+    def classify(self, images: list[Image]) -> list[dict[str, object]]:
         pixels = np.stack([np.asarray(image.convert("L")) for image in images])
         return [answer(row) for row in run(self.session, pixels)]

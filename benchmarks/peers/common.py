@@ -28,7 +28,8 @@ def open_session() -> onnxruntime.InferenceSession:
 
 def run(session: onnxruntime.InferenceSession, images: np.ndarray) -> np.ndarray:
     """uint8 [N, 28, 28] → probabilities, float32 [N, 10]"""
-    return session.run(["probabilities"], {"images": images})[0]
+    probabilities: np.ndarray = session.run(["probabilities"], {"images": images})[0]
+    return probabilities
 
 
 def answer(probabilities: np.ndarray) -> dict[str, object]:

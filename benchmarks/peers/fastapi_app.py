@@ -12,7 +12,8 @@ SESSION = open_session()
 
 
 async def body(request: Request) -> bytes:
-    return await request.body()
+    content: bytes = await request.body()
+    return content
 
 
 @app.get("/")

@@ -19,9 +19,9 @@ HEADERS = [(b"content-type", b"application/json")]
 
 def batcher() -> Batcher:
     """To be made in the event loop."""
-    models = ["digits"]
-    counts = Metrics(models, Board(metrics.columns(models)), 0)
-    return Batcher(*models, lambda images: run(SESSION, images), MAX_BATCH, counts)
+    model = "digits"
+    counts = Metrics([model], Board(metrics.columns([model])), 0)
+    return Batcher(model, lambda images: run(SESSION, images), MAX_BATCH, counts)
 
 
 class App:

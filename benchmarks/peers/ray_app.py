@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from typing import Any
 
 import numpy as np
 from ray import serve
@@ -26,5 +27,6 @@ class Digits:
 
 if __name__ == "__main__":
     serve.start(http_options={"port": int(sys.argv[1])})
-    serve.run(Digits.options(num_replicas=int(sys.argv[2]), ray_actor_options={"num_cpus": 0.5}).bind())
+    deployment: Any = Digits  # the decorator has made it one
+    serve.run(deployment.options(num_replicas=int(sys.argv[2]), ray_actor_options={"num_cpus": 0.5}).bind())
     signal.pause()

@@ -76,7 +76,10 @@ def module(name: str, workers: int) -> Callable[[int, Path], Sequence[str]]:
 
 def triton(port: int, folder: Path) -> Sequence[str]:
     """The server out of NVIDIA's wheel, which has one backend: Python, here with ONNX Runtime in it."""
-    server = Path(next(iter(importlib.util.find_spec("pytriton").submodule_search_locations)), "tritonserver")
+    wheel = importlib.util.find_spec("pytriton")
+    if not wheel or not wheel.submodule_search_locations:
+        raise RuntimeError("the package pytriton is not installed")
+    server = Path(next(iter(wheel.submodule_search_locations)), "tritonserver")
     backends = folder / "backends"
     shutil.copytree(server / "backends", backends)
     version = f"{sys.version_info.major}.{sys.version_info.minor}"

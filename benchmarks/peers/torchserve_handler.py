@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,14 +10,14 @@ from PIL import Image
 
 
 class Digits:
-    def initialize(self, context):
+    def initialize(self, context: Any) -> None:
         torch.set_num_threads(1)
         folder = context.system_properties["model_dir"]
         self.model = torch.jit.freeze(torch.jit.load(Path(folder, "model.pt")).eval())
         self.initialized = True
 
-    def handle(self, data, context):
-        images = [np.asarray(Image.open(io.BytesIO(row.get("data") or row.get("body"))).convert("L")) for row in data]
+    def handle(self, data: list[dict[str, bytes]]) -> list[dict[str, object]]:
+        images = [np.asarray(Image.open(io.BytesIO(row.get("data") or row["body"])).convert("L")) for row in data]
         with torch.inference_mode():
             probabilities, _ = self.model(torch.from_numpy(np.stack(images)))
         return [{"digit": int(row.argmax()), "probabilities": row.tolist()} for row in probabilities]
@@ -25,7 +26,7 @@ class Digits:
 handler = Digits()
 
 
-def handle(data, context):
+def handle(data: list[dict[str, bytes]] | None, context: Any) -> list[dict[str, object]] | None:
     if not getattr(handler, "initialized", False):
         handler.initialize(context)
-    return handler.handle(data, context) if data else None
+    return handler.handle(data) if data else None

@@ -35,7 +35,8 @@ def test_output_without_figures_is_an_error() -> None:
 
 
 def test_medians_are_of_each_load_and_each_name() -> None:
-    rounds = [{"raw": {"rate": rate, "p50": p50}, "form": {"rate": rate / 2}} for rate, p50 in ((3, 9), (1, 8), (2, 1))]
+    each = ((3.0, 9.0), (1.0, 8.0), (2.0, 1.0))
+    rounds = [{"raw": {"rate": rate, "p50": p50}, "form": {"rate": rate / 2}} for rate, p50 in each]
     assert figures.medians(rounds) == {"raw": {"rate": 2, "p50": 8}, "form": {"rate": 1}}
 
 

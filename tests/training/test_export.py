@@ -1,6 +1,7 @@
 """An artefact is what the run was, proved, or it is not there."""
 
 import json
+import math
 import os
 import re
 from pathlib import Path
@@ -13,8 +14,10 @@ import torch
 from torch import nn
 
 from service.model import artefact
+from tests.training.tiny import SAMPLE
 from training import export, train
 from training.artefact import parity, torchscript
+from training.artefact.calibration import FALSE_ACCEPT_RATE
 from training.artefact.graph import ServedGraph
 from training.data.dataset import DIGIT_LABELS, load_sample
 from training.errors import TrainingError
@@ -22,7 +25,7 @@ from training.networks import NETWORKS
 from training.networks.classifier import Classifier
 from training.run.trained import load_classifier
 
-SIZES = ["--epochs", "2", "--batch-size", "200", "--ema-epochs", "0", "--device", "cpu"]
+SMALL = [*SAMPLE, "--epochs", "4", "--batch-size", "100", "--device", "cpu"]
 
 # Such a run is calibrated on the validation split alone, which is fast.
 ONLY_DIGITS = ["--written-digits", "0", "--not-digits", "0"]
@@ -31,7 +34,7 @@ ONLY_DIGITS = ["--written-digits", "0", "--not-digits", "0"]
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
-    train.main(["--recipe", "sample", *SIZES, *ONLY_DIGITS, "--run", str(folder)])
+    train.main([*SMALL, *ONLY_DIGITS, "--run", str(folder)])
     return folder
 
 
@@ -78,7 +81,9 @@ def test_a_network_that_differs_is_found(run: Path, exported: Path) -> None:
     assert parity.prove(classifier, temperature, exported, images).max_error < 1e-4
     with pytest.raises(TrainingError, match="ONNX at batch 1: probabilities differ"):
         parity.prove(classifier, temperature * 1.01, exported, images)
-    classifier.network[0][2] = nn.Identity()
+    block = classifier.network[0]
+    assert isinstance(block, nn.Sequential)
+    block[2] = nn.Identity()
     with pytest.raises(TrainingError, match=r"ONNX at batch 1: \w+ differ by up to \S+; allowed: rtol 0.0001"):
         parity.prove(classifier, temperature, exported, images)
 
@@ -88,9 +93,10 @@ def test_int8_answers_as_fp32_does_and_says_how_often(exported: Path) -> None:
     assert figures["images"] == 500
     assert figures["agreement"] >= parity.INT8_AGREEMENT
     assert figures["accuracy_lost"] == pytest.approx(metadata_of(exported)["test"]["accuracy"] - figures["accuracy"])
-    assert (exported / "model.int8.onnx").stat().st_size < 0.35 * (exported / "model.onnx").stat().st_size
-    kinds = {node.op_type for node in onnx.load(exported / "model.int8.onnx").graph.node}
-    assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
+    graph = onnx.load(exported / "model.int8.onnx").graph
+    assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in graph.node}
+    weights = [tensor.data_type for tensor in graph.initializer if math.prod(tensor.dims) > 10 and len(tensor.dims) > 1]
+    assert weights == [onnx.TensorProto.INT8] * 3
 
 
 def test_an_int8_that_answers_otherwise_is_left_out(
@@ -126,16 +132,19 @@ def lively(network: str) -> Classifier:
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight)
         if isinstance(module, nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
             nn.init.uniform_(module.running_mean, -0.1, 0.1)
             nn.init.uniform_(module.running_var, 0.5, 2)
     return classifier
 
 
 def test_the_threshold_keeps_letters_out_where_they_were_learned(tmp_path: Path) -> None:
-    train.main(["--recipe", "sample", *SIZES, "--run", str(tmp_path / "run")])
+    train.main([*SMALL, "--run", str(tmp_path / "run")])
     export.main([str(tmp_path / "run"), str(tmp_path / "target")])
     metadata = metadata_of(tmp_path / "target")
-    assert metadata["calibration"]["false_accept_rate"] == pytest.approx(0.05, abs=0.03)
+    # Measured on the half that the threshold was not chosen on: four standard deviations of that.
+    assert metadata["calibration"]["false_accept_rate"] == pytest.approx(FALSE_ACCEPT_RATE, abs=0.025)
     assert metadata["calibration"]["images"] > 3000
     assert metadata["reject_threshold"] == metadata["calibration"]["reject_threshold"]
 
@@ -209,6 +218,6 @@ def test_an_unfinished_run_is_not_exported(run: Path, tmp_path: Path) -> None:
         (unfinished / name).write_bytes((run / name).read_bytes())
     recipe = json.loads((run / "recipe.json").read_text())
     (unfinished / "recipe.json").write_text(json.dumps({**recipe, "epochs": 5}))
-    with pytest.raises(SystemExit, match=r"has finished 2 of 5 epochs; go on with: .* --resume"):
+    with pytest.raises(SystemExit, match=r"has finished 4 of 5 epochs; go on with: .* --resume"):
         export.main([str(unfinished), str(tmp_path / "target")])
     assert not (tmp_path / "target").exists()

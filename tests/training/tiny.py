@@ -25,6 +25,10 @@ class Tiny(nn.Sequential):
 
 TINY = Network(Tiny, CONTRACT)
 
+# To be trained on the built-in sample: of the augmentation, the affine map alone, as the rest takes longer than Tiny.
+SAMPLE = ["--recipe", "sample", "--network", "tiny"]
+SAMPLE += [option for name in ("elastic", "stroke", "blur", "grain", "remnants") for option in (f"--{name}", "0")]
+
 if __name__ == "__main__":
     NETWORKS["tiny"] = TINY
     train.main()

@@ -50,7 +50,7 @@ def fold_batch_norm(classifier: Classifier) -> Classifier:
 
 def without_resize(classifier: Classifier) -> Classifier:
     """An equal network, which sees the canonical image at its own size where that can be had."""
-    contract, network = classifier.preprocess.contract, cast("nn.Sequential", classifier.network)
+    contract, network = classifier.preprocess.contract, classifier.network
     if can_fold_resize(contract, network):
         # The mean is taken away before or after a resize: its weights add up to one.
         classifier.network = fold_resize(contract, network)

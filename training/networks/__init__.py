@@ -17,7 +17,7 @@ class Network:
     bring no images/s.
     """
 
-    build: Callable[..., nn.Module]
+    build: Callable[..., nn.Sequential]
     contract: InputContract
     cpu_batch: int = 64
 

@@ -103,8 +103,8 @@ def server_of_letters(tmp_path: Path) -> Iterator[str]:
     metadata = json.loads(path.read_text())
     metadata |= {"labels": list("abcdefghij"), "input": {**metadata["input"], "made_by": "resize"}}
     path.write_text(json.dumps(metadata))
-    settings = {"models_dir": str(tmp_path / "models"), "default_model": "letters", "workers": "1"}
-    with serving(tmp_path / "log", **settings) as url:
+    models = str(tmp_path / "models")
+    with serving(tmp_path / "log", models_dir=models, default_model="letters", workers="1") as url:
         yield url
 
 

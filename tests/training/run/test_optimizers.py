@@ -82,7 +82,7 @@ def test_preprocessing() -> None:
 def test_a_constant_rate_stays_and_one_cycle_leaves_plain_sgd_without_momentum() -> None:
     for schedule in ("constant", "one-cycle"):
         optimizer = built(RECIPES["s1"])
-        scheduler = optimizers.schedule(schedule, optimizer, "sgd", 0.01, steps=100)  # type: ignore[arg-type]
+        scheduler = optimizers.schedule(schedule, optimizer, "sgd", 0.01, steps=100)
         rates = []
         for _ in range(99):
             optimizer.step()

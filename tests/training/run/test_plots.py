@@ -30,7 +30,8 @@ def test_curves_name_the_split_that_they_are_of(tmp_path: Path, drawn: list[Figu
     rows = [EpochRow(epoch, 1 / epoch, 1 / epoch, 0.9, 0.1, 1.0, 100.0) for epoch in (1, 2)]
     for recipe in ("s0", "googlenet"):
         plots.save_curves(rows, RECIPES[recipe].judged_on, tmp_path / "curves.png")
-    labels = [[text.get_text() for text in figure.axes[0].get_legend().get_texts()] for figure in drawn]
+    legends = [figure.axes[0].get_legend() for figure in drawn]
+    labels = [[text.get_text() for text in legend.get_texts()] for legend in legends if legend]
     assert labels == [["training", "test"], ["training", "validation"]]
     assert [figure.axes[1].get_ylabel() for figure in drawn] == ["test error, %", "validation error, %"]
     assert [path.name for path in tmp_path.iterdir()] == ["curves.png"]
