@@ -103,6 +103,8 @@ def test_the_other_ways_to_ask(clone: Path, served_port: int) -> None:
 def test_train_evaluate_and_export(clone: Path) -> None:
     output = run(block_with("training.train"), clone)
     assert "wrote exported/first" in output
+    (accuracy,) = re.findall(r"^runs/first, validation split of sample: ([\d.]+)%", output, flags=re.MULTILINE)
+    assert float(accuracy) >= 95
     assert (clone / "exported/first/metadata.json").exists()
 
 
