@@ -4,28 +4,52 @@ Run by a supervisor, it leaves to the workers a copy of the models that it has c
 """
 
 import os
+import resource
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from service import settings
 from service.errors import StartError
 from service.fleet import shared_folder
 from service.model import snapshot
 from service.model.engine import Engine, load_engines
+from service.settings import Settings
+from service.web.worker import open_board
+
+# File descriptors that a worker wants: for itself, and for as many connections.
+LEAST_DESCRIPTORS = 128
 
 
 def main() -> None:
     for name in settings.unknown(os.environ):
         print(f"numeral: {name} is no setting and is ignored", file=sys.stderr)
     try:
-        engines = load_engines(settings.load())
+        chosen = settings.load()
+        check_descriptors()
+        engines = load_engines(chosen)
         for engine in engines.values():
             engine.warm_up()
         if shared := shared_folder.find():
             snapshot.take((engine.artefact for engine in engines.values()), shared)
+            check_board(chosen, sorted(engines), shared)
     except StartError as error:
         sys.exit(f"numeral cannot start: {error}")
     for name, engine in engines.items():
         print(f"numeral: model {name} {describe(engine)}", file=sys.stderr)
+
+
+def check_descriptors() -> None:
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit != resource.RLIM_INFINITY and limit < LEAST_DESCRIPTORS:
+        raise StartError(f"{limit} files may be open at a time (ulimit -n); {LEAST_DESCRIPTORS} or more are needed")
+
+
+def check_board(chosen: Settings, models: Sequence[str], shared: Path) -> None:
+    try:
+        open_board(chosen, models, number=1)
+    except OSError as error:
+        raise StartError(f"{shared} has no room for what the workers count there: {error}") from error
 
 
 def describe(engine: Engine) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -48,6 +49,15 @@ def test_a_wrong_hash(tmp_path: Path) -> None:
     metadata["files"]["model.onnx"]["sha256"] = "0" * 64
     path.write_text(json.dumps(metadata))
     assert f"its metadata.json says {'0' * 64}" in failed_start(tmp_path / "log", models_dir=str(models))
+
+
+def test_too_few_files(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, before[1]))
+    try:
+        assert "100 files may be open at a time (ulimit -n); 128 or more" in failed_start(tmp_path / "log")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_onnxruntime_leaves_no_device_id(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What one worker process answers from, from its start to its stop."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -31,10 +31,7 @@ class Worker:
     async def start(cls, settings: Settings, engines: Mapping[str, Engine], number: int) -> Self:
         """`number`: among the workers of this server, from 1. Returns when it is ready to answer."""
         models = sorted(engines)
-        shared = shared_folder.find()
-        path = shared / "board" if shared else None
-        count, own = (workers.count(settings), number) if shared else (1, 1)
-        board = Board(window.COLUMNS + metrics.columns(models), path, count, own)
+        board = open_board(settings, models, number)
         latencies, counts = Window(board, 0), Metrics(models, board, window.COLUMNS)
         preparers = Preparers(workers.share_of_cores(settings), settings.max_pixels)
         await preparers.start()
@@ -53,3 +50,10 @@ class Worker:
         self.balance.close()
         self.classifier.close()
         self.preparers.close()
+
+
+def open_board(settings: Settings, models: Sequence[str], number: int) -> Board:
+    """Of the server's workers, or of this process alone. Raises OSError where there is no room for it."""
+    columns = window.COLUMNS + metrics.columns(models)
+    shared = shared_folder.find()
+    return Board(columns, shared / "board", workers.count(settings), number) if shared else Board(columns)
