@@ -1,6 +1,7 @@
 """Pictures are prepared in real processes: as in this one, and what brings one down harms no other picture."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -32,10 +33,17 @@ def run(scenario: Callable[[Preparers], Awaitable[None]], count: int = 1, max_pi
             started.close()
 
     asyncio.run(with_preparers())
+    psutil.wait_procs(processes(), timeout=5)
 
 
 def processes() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "service.fleet.preparer" in child.cmdline()]
+    """That live; one that was killed is a zombie until it is waited for."""
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "service.fleet.preparer" in child.cmdline():
+                found.append(child)
+    return found
 
 
 def same(one: Prepared, other: Prepared) -> bool:
