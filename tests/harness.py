@@ -95,8 +95,19 @@ def running(log: Path, bento: str = ".", cwd: Path = ROOT, **settings: str) -> I
         wait_until_ready(url, process, log)
         yield url, psutil.Process(process.pid)
     finally:
-        process.terminate()
+        end(process)
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """As an operator would; one that does not end is killed with its workers, so that the tests after it go on."""
+    process.terminate()
+    try:
         process.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        for left in [*psutil.Process(process.pid).children(recursive=True), process]:
+            left.kill()
+        process.wait()
+        raise
 
 
 @contextlib.contextmanager
