@@ -329,7 +329,7 @@ def test_an_upload_that_is_under_way_at_the_stop_is_answered(digits: Digits) -> 
             stopped = stopper.submit(engine, "stop", container.name)
             # A byte now and then: an upload that is silent for five seconds is given up.
             for rest in body[-4:]:
-                time.sleep(4)
+                time.sleep(3)
                 assert not stopped.done()
                 connection.sendall(bytes([rest]))
             ((status, _, answer),) = read_answers(connection)
