@@ -18,10 +18,8 @@ from tqdm import tqdm
 
 from benchmarks import command_line
 from service.picture.normalise import normalise
-from training.artefact.calibration import confidences
-from training.data import upload_like
+from training.data import labelled, upload_like
 from training.data.dataset import NOT_A_DIGIT, Dataset, Split, load_dataset
-from training.judge import uploads
 from training.judge.confidence import auroc
 from training.networks import NETWORKS
 from training.run.predict import predict
@@ -79,13 +77,13 @@ def accuracy(logits: torch.Tensor, labels: torch.Tensor) -> float:
 
 
 def read_uploads(root: Path) -> dict[str, Split]:
-    """What the normaliser makes of each source; what it refuses is a blank image, and so no answer to count on."""
+    """The last candidate of each picture; what is refused is a blank image, and so no answer to count on."""
     sources: dict[str, list[tuple[np.ndarray, int]]] = {}
-    for labelled in uploads.find(root):
-        with Image.open(labelled.path) as picture:
-            digit = normalise(picture).digit
+    for picture_of in labelled.find(root):
+        with Image.open(picture_of.path) as picture:
+            digits = normalise(picture).digits
         blank = np.zeros((28, 28), np.uint8)
-        sources.setdefault(labelled.source, []).append((blank if digit is None else digit, labelled.label))
+        sources.setdefault(picture_of.source, []).append((blank if digits is None else digits[-1], picture_of.label))
     return {
         source: Split(torch.from_numpy(np.stack([p for p, _ in pairs])), torch.tensor([label for _, label in pairs]))
         for source, pairs in sources.items()
@@ -104,10 +102,16 @@ def measure(recipe: Recipe, dataset: Dataset, held_out: dict[str, Split]) -> dic
         known = split.labels != NOT_A_DIGIT
         if known.any():
             figures[name] = 100 * accuracy(logits[known], split.labels[known])
-        sure.append(confidences(logits[known], 1.0))
-        strange.append(confidences(logits[~known], 1.0))
+        confidences = logits.softmax(dim=1).amax(dim=1)
+        sure.append(confidences[known])
+        strange.append(confidences[~known])
     figures["AUROC"] = auroc(torch.cat(sure).numpy(), torch.cat(strange).numpy())
     return figures
+
+
+def single(uploads: upload_like.Uploads) -> Split:
+    """Each candidate by itself."""
+    return Split(uploads.candidates, uploads.labels[uploads.owners])
 
 
 # By variant, the figures of each seed.
@@ -118,7 +122,7 @@ def run_all(arguments: Arguments) -> Finished:
     """Those in the log of equal recipes, judged on equally many pictures, are not run again."""
     whole = load_dataset("mnist", arguments.data_dir, NETWORKS["googlenet"].contract)
     dataset = replace(whole, train=whole.train.take(torch.arange(arguments.images)))
-    held_out = {"MNIST validation": dataset.validation, "photographed": upload_like.make(whole)}
+    held_out = {"MNIST validation": dataset.validation, "photographed": single(upload_like.held_out(whole, ""))}
     if arguments.uploads:
         held_out |= read_uploads(arguments.uploads)
     judged_on = {name: len(split) for name, split in held_out.items()}

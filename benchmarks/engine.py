@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks import command_line, report
 from service.model.artefact import Precision, load
 from service.model.engine import Engine
-from service.model.runtime import CUDA
+from service.runtime import CUDA
 from training.run import onnx_runtime
 
 BATCHES = (1, 4, 16, 64, 256, 1024)

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from training.artefact import onnx_file
 from training.artefact.graph import ServedGraph, fold_batch_norm
 from training.artefact.quantise import quantise
 from training.data.dataset import load_dataset
-from training.export import write_onnx
 from training.networks import NETWORKS
 from training.networks.classifier import Classifier
 from training.run import hardware, onnx_runtime
@@ -32,7 +32,7 @@ def write_graphs(folder: Path, images: torch.Tensor) -> None:
     folded, whole = ServedGraph(classifier, 1.0).eval(), ServedGraph(classifier, 1.0).eval()
     whole.classifier = fold_batch_norm(classifier)
     for name, graph in (("with", folded), ("without", whole)):
-        write_onnx(graph, images[:2], folder / f"{name} fp32")
+        onnx_file.write(graph, images[:2], ["probabilities", "logits"], folder / f"{name} fp32")
         quantise(folder / f"{name} fp32", images[:500], folder / f"{name} int8")
 
 

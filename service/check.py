@@ -14,6 +14,7 @@ from service.errors import StartError
 from service.fleet import shared_folder
 from service.model import snapshot
 from service.model.engine import Engine, load_engines
+from service.picture.prepare import warm_up
 from service.settings import Settings
 from service.web.worker import open_board
 
@@ -27,6 +28,7 @@ def main() -> None:
     try:
         chosen = settings.load()
         check_descriptors()
+        check_pictures()
         engines = load_engines(chosen)
         for engine in engines.values():
             engine.warm_up()
@@ -43,6 +45,13 @@ def check_descriptors() -> None:
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit != resource.RLIM_INFINITY and limit < LEAST_DESCRIPTORS:
         raise StartError(f"{limit} files may be open at a time (ulimit -n); {LEAST_DESCRIPTORS} or more are needed")
+
+
+def check_pictures() -> None:
+    try:
+        warm_up()
+    except RuntimeError as error:
+        raise StartError(f"pictures cannot be read: {error}") from error
 
 
 def check_board(chosen: Settings, models: Sequence[str], shared: Path) -> None:

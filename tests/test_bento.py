@@ -34,7 +34,14 @@ def test_it_holds_only_what_serving_needs(bento: Path) -> None:
     for model in ("googlenet", "alexnet"):
         names = ("model.onnx", "model.int8.onnx", "metadata.json")
         expected |= {f"exported/{model}/{name}" for name in names}
-    expected |= {"service/web/page.html", "pyproject.toml", "README.md", "LICENSE", "bentofile.yaml"}
+    expected |= {
+        "service/web/page.html",
+        "service/picture/ink_finder.onnx",
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "bentofile.yaml",
+    }
     assert files == expected
 
 

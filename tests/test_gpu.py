@@ -9,7 +9,7 @@ import torch
 
 from service.model.artefact import load
 from service.model.engine import CUDA_BATCHES, TF32_NOISE, Engine
-from service.model.runtime import CUDA
+from service.runtime import CUDA
 from tests.harness import ROOT, Digits
 from training import evaluate, train
 from training.run.hardware import has_bf16

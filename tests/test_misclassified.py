@@ -9,13 +9,14 @@ from PIL import Image
 
 from service.model.artefact import load
 from service.model.engine import Engine
+from service.picture.candidates import agreed
 from service.picture.normalise import normalise
 from tests.harness import ROOT
 from training.data.dataset import NOT_A_DIGIT
 
 FOLDER = ROOT / "tests/digits/misclassified"
 ARTEFACT = load(ROOT / "exported/googlenet")
-ENGINE = Engine(ARTEFACT, "cpu", threads=1, max_batch=1)
+ENGINE = Engine(ARTEFACT, "cpu", threads=1, max_batch=2)
 
 
 def cases() -> list[tuple[str, int]]:
@@ -26,8 +27,8 @@ def cases() -> list[tuple[str, int]]:
 def read(name: str) -> NDArray[np.float32] | None:
     """Probabilities; None where the normaliser refuses."""
     with Image.open(FOLDER / name) as picture:
-        digit = normalise(picture).digit
-    return None if digit is None else ENGINE.run(digit[None])[0]
+        digits = normalise(picture).digits
+    return None if digits is None else np.array(agreed(ENGINE.run(digits).tolist()), np.float32)
 
 
 @pytest.mark.parametrize(("name", "label"), cases())

@@ -16,6 +16,7 @@ from PIL import Image
 
 from service.model.artefact import MODEL_FILES, Precision
 from service.model.engine import has_int8_instructions
+from service.picture.normalise import CANONICAL, CONTRAST, LEARNED
 from service.web.answer import Answer
 from tests.harness import ROOT, Digits, assert_problem, encode, metric, png, png_header
 from training.networks import NETWORKS
@@ -39,7 +40,7 @@ def test_one_file_is_answered_in_full(client: httpx.Client, digits: Digits, mode
     assert response.status_code == 200
     answer = response.json()
     Answer.model_validate(answer)
-    assert list(answer) == [name for name in Answer.model_fields if name != "label"]
+    assert list(answer) == [name for name in Answer.model_fields if name not in ("label", "candidates")]
     assert answer["digit"] == 7
     assert answer["accepted"] is True
     assert answer["reason"] is None
@@ -220,6 +221,30 @@ def test_a_pickle_is_refused(client: httpx.Client) -> None:
     headers = {"content-type": "application/vnd.bentoml+pickle"}
     response = client.post("/classify", content=b"\x80\x04N.", headers=headers)
     assert_problem(response, 415, "no image of a supported format")
+
+
+def test_an_explained_answer_shows_each_candidate(client: httpx.Client, digits: Digits) -> None:
+    light = np.linspace(0, 50, 90)[:, None]
+    photo = np.full((90, 90), 170.0) + light
+    photo[15:71, 15:71] -= np.asarray(Image.fromarray(digits.pick(3)).resize((56, 56))) / 2
+    answer = client.post("/classify?explain=1", content=png(photo.astype(np.uint8))).json()
+    Answer.model_validate(answer)
+    first, second = answer["candidates"]
+    assert (first["assumed"], second["assumed"]) == (CONTRAST, LEARNED)
+    assert first["read"] == second["read"] == str(answer["digit"]) == "3"
+    assert answer["confidence"] <= max(first["confidence"], second["confidence"])
+    assert answer["batch_size"] == 2
+    plain = client.post("/classify?explain=1&model=alexnet", content=png(digits.pick(3))).json()
+    assert [one["assumed"] for one in plain["candidates"]] == [CANONICAL]
+    blank = client.post("/classify?explain=1", content=png(Image.new("L", (60, 60), 200))).json()
+    assert blank["candidates"] == []
+
+
+def test_an_explanation_is_asked_for_by_0_or_1(client: httpx.Client, digits: Digits) -> None:
+    body = png(digits.pick(3))
+    assert "candidates" not in client.post("/classify?explain=0", content=body).json()
+    assert_problem(client.post("/classify?explain=yes", content=body), 400, "explain is 'yes'; allowed: 0, 1")
+    assert_problem(client.post("/classify?why=1", content=body), 400, "'why' is unknown; allowed: model, explain")
 
 
 def test_an_unknown_model_names_the_known_ones(client: httpx.Client, digits: Digits) -> None:

@@ -56,8 +56,12 @@ def pack_prepared(prepared: Prepared) -> bytes:
 def unpack_prepared(text: bytes, content: bytes) -> Prepared:
     values = orjson.loads(text)
     shape, fault = values["pixels"], values["fault"]
-    pixels = None if shape is None else np.frombuffer(content, np.uint8).reshape(shape)
-    return Prepared(**{**values, "pixels": pixels, "fault": fault and Fault(FaultKind(fault[0]), fault[1])})
+    made = {
+        "pixels": None if shape is None else np.frombuffer(content, np.uint8).reshape(shape),
+        "assumed": tuple(values["assumed"]),
+        "fault": fault and Fault(FaultKind(fault[0]), fault[1]),
+    }
+    return Prepared(**{**values, **made})
 
 
 def main(arguments: list[str]) -> None:
@@ -67,7 +71,7 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # libtiff can be made to write gigabytes of warnings.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-    warm_up(Wanted(reads_digits=True, shape=(28, 28), max_pixels=256 * 256))
+    warm_up()
     limit_memory(int(arguments[1]))
     with channel:
         channel.sendall(READY)

@@ -14,7 +14,7 @@ from service.errors import StartError
 from service.fleet import workers
 from service.model.artefact import Artefact, Precision, load_all
 from service.model.cuda_graph import Replay
-from service.model.runtime import CPU, CUDA, runtime
+from service.runtime import CPU, CUDA, runtime
 from service.settings import ProviderChoice, Settings
 
 if TYPE_CHECKING:

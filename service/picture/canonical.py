@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.picture.arrays import Grey, Mask
-from service.picture.shapes import bounds
+from service.picture.shapes import bounds, grown
 
 SIDE = 28
 BOX = 20
@@ -34,7 +34,7 @@ def is_canonical(grey: Grey) -> bool:
     if grey.shape != (SIDE, SIDE) or grey.item(grey.argmax()) < 128:
         return False
     box = bounds(grey > JPEG_NOISE)
-    if not BOX - 3 <= max(box.height, box.width) <= BOX + 1:
+    if not BOX - 3 <= box.side <= BOX + 1:
         return False
     row, column = centre_of_mass(grey)
     return abs(row - CENTRE) <= 1 and abs(column - CENTRE) <= 1
@@ -56,21 +56,16 @@ def moments(height: int, width: int) -> Grey:
 
 def soft_ink(strength: Grey, shape: Mask) -> Grey:
     """0 to 1: full ink is 1, the soft edge of a stroke is kept, everything away from `shape` is 0."""
-    height, width = shape.shape
-    wide = np.zeros((height + 2, width + 2), bool)
-    wide[1:-1, 1:-1] = shape
-    wide = wide[:-2] | wide[1:-1] | wide[2:]
-    near = wide[:, :-2] | wide[:, 1:-1] | wide[:, 2:]
     ink = strength[shape]
     full = float(np.partition(ink, int(0.6 * ink.size))[int(0.6 * ink.size)])
-    soft: Grey = np.minimum(strength / full, 1) * near
+    soft: Grey = np.minimum(strength / full, 1) * grown(shape)
     return soft
 
 
 def canonical(ink: Grey) -> NDArray[np.uint8]:
     """Crops to the ink, scales its longer side to 20, and centres by mass. ink: 0 to 1, somewhere over `SURE_INK`."""
     box = bounds(ink > SURE_INK)
-    scale = BOX / max(box.height, box.width)
+    scale = BOX / box.side
     height, width = max(1, round(box.height * scale)), max(1, round(box.width * scale))
     cropped = ink[box.top : box.bottom, box.left : box.right]
     scaled = np.asarray(resampling(box.height, height) @ cropped @ resampling(box.width, width).T, dtype=np.float32)

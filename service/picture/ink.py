@@ -1,6 +1,7 @@
 """Tells ink from paper: whatever the light, the colour of the paper, and which of the two is the darker."""
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,13 +24,20 @@ INK_THRESHOLD = 0.6
 LEVELS = np.arange(256, dtype=np.float64)
 
 
-def find_ink(grey: Grey) -> tuple[Grey, Mask]:
-    """How far each pixel departs from the paper towards the ink, float32 [H, W], 0 and up; and where that is ink."""
+class Ink(NamedTuple):
+    """strength: how far each pixel departs from the paper towards the ink, 0 and up; mask: where that is ink."""
+
+    strength: Grey
+    mask: Mask
+    on_flat_paper: bool
+
+
+def find_ink(grey: Grey) -> Ink:
     counts = np.bincount(grey.ravel().astype(np.uint8), minlength=256)
     if is_flat(counts):
-        return ink_on_flat_paper(grey, counts)
+        return Ink(*ink_on_flat_paper(grey, counts), on_flat_paper=True)
     strength = ink_on_uneven_paper(grey)
-    return strength, strength > INK_THRESHOLD * otsu(strength)
+    return Ink(strength, strength > INK_THRESHOLD * otsu(strength), on_flat_paper=False)
 
 
 def is_flat(counts: Counts) -> bool:

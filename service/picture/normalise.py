@@ -1,4 +1,8 @@
-"""Brings a picture of one digit to the canonical form, or says why there is none to read: ink, shapes, digit."""
+"""Brings a picture of one digit to the canonical form, or says why there is none to read.
+
+Where a picture leaves no doubt, by rules alone. Else a network looks for the ink as well, and there are two candidates:
+what reads both decides.
+"""
 
 from typing import NamedTuple
 
@@ -7,42 +11,84 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service.picture.arrays import Grey
-from service.picture.canonical import canonical, is_canonical, soft_ink
+from service.picture.canonical import is_canonical
+from service.picture.contrast import ByContrast, by_contrast
+from service.picture.find import WHOLE, Found, Look, Region, count_written, find, within
 from service.picture.grey import to_grey
-from service.picture.ink import find_ink
-from service.picture.parts import parts_of_digit, without_lines
-from service.picture.refuse import no_ink, several_digits, too_few_pixels, too_intricate, too_small
-from service.picture.shapes import find_shapes
+from service.picture.refuse import too_few_pixels
+from service.picture.shapes import Box
+
+CANONICAL = "it is canonical already"
+CONTRAST = "ink is what stands out from the paper"
+LEARNED = "ink is where a network finds it"
+
+# Of several digits, so many at most are looked at one by one.
+MOST_COUNTED = 6
 
 
 class Normalised(NamedTuple):
-    """Either a digit, uint8 [28, 28], or the reason why there is none to read."""
+    """Either candidates for the digit, uint8 [K, 28, 28], with what each assumes, or why there is none to read."""
 
-    digit: NDArray[np.uint8] | None
+    digits: NDArray[np.uint8] | None
+    assumed: tuple[str, ...] = ()
     reason: str | None = None
 
 
 def normalise(image: Image.Image) -> Normalised:
     """An upright picture of any mode that Pillow has opened; only its first frame is looked at."""
-    return normalise_grey(to_grey(image), image.size)
+    return normalise_grey(to_grey(image), image.size, lambda region: to_grey(image.crop(pixels_of(region, image.size))))
 
 
-def normalise_grey(grey: Grey, size: tuple[int, int]) -> Normalised:
-    """`size`: width and height of the picture that `grey` was made from."""
+def normalise_grey(grey: Grey, size: tuple[int, int], look: Look | None = None) -> Normalised:
+    """`size`: width and height of the picture that `grey` was made from. `look`: at it, where it has more pixels."""
     if is_canonical(grey):
-        return Normalised(grey.astype(np.uint8))
+        return Normalised(grey.astype(np.uint8)[np.newaxis], (CANONICAL,))
     if reason := too_few_pixels(grey, size):
-        return Normalised(None, reason)
-    strength, mask = find_ink(grey)
-    if reason := no_ink(strength, mask):
-        return Normalised(None, reason)
-    shapes = find_shapes(without_lines(mask))
-    chosen = parts_of_digit(shapes)
-    if not chosen:
-        return Normalised(None, "blank: only lines or dirt at the border")
-    if reason := several_digits(shapes, chosen):
-        return Normalised(None, reason)
-    shape = shapes.mask(chosen)
-    if reason := too_intricate(shape) or too_small(shape, grey, size):
-        return Normalised(None, reason)
-    return Normalised(canonical(soft_ink(strength, shape)))
+        return Normalised(None, reason=reason)
+    by_rules = by_contrast(grey, size)
+    if by_rules.sure and by_rules.digit is not None:
+        return Normalised(by_rules.digit[np.newaxis], (CONTRAST,))
+    look = look if look and size != grey.shape[::-1] else looking_at(grey)
+    found = find(look)
+    if found.digit is not None and overlooked(by_rules.several, found.region, grey.shape, look):
+        return Normalised(None, reason=by_rules.reason)
+    return joined(by_rules, found)
+
+
+def overlooked(digits: tuple[Box, ...], region: Region, shape: tuple[int, int], look: Look) -> bool:
+    """Whether another digit is written outside `region`: where the network looked closer at one of several.
+
+    `digits`: where rules see some; they take bits of a frame for them, too.
+    """
+    places = [within(WHOLE, box.grown(box.side // 4 + 1), shape) for box in digits[:MOST_COUNTED]]
+    outside = [place for place in places if not region.holds_middle_of(place)]
+    return bool(outside) and count_written(outside, look) > 0
+
+
+def joined(by_rules: ByContrast, found: Found) -> Normalised:
+    """The network that finds the ink has the last word on whether there is any of a single digit."""
+    if found.digit is None:
+        return Normalised(None, reason=by_rules.reason or found.reason)
+    if by_rules.digit is None:
+        return Normalised(found.digit[np.newaxis], (LEARNED,))
+    return Normalised(np.stack([by_rules.digit, found.digit]), (CONTRAST, LEARNED))
+
+
+def looking_at(grey: Grey) -> Look:
+    def look(region: Region) -> Grey:
+        left, top, right, bottom = pixels_of(region, grey.shape[::-1])
+        return grey[top:bottom, left:right]
+
+    return look
+
+
+def pixels_of(region: Region, size: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom, as Pillow has them, in a picture of width and height `size`; five a side or more."""
+    left, right = span(region.left, region.right, size[0])
+    top, bottom = span(region.top, region.bottom, size[1])
+    return left, top, right, bottom
+
+
+def span(start: float, stop: float, length: int) -> tuple[int, int]:
+    first, last = int(start * length), min(length, int(stop * length) + 1)
+    return min(first, max(0, length - 5)), min(length, max(last, first + 5))

@@ -35,11 +35,13 @@ class Wanted(NamedTuple):
 class Prepared(NamedTuple):
     """Of `pixels`, `reason` and `fault` exactly one is there.
 
-    `pixels` are ready for the network, uint8 of `Wanted.shape`. `reason` says why there is nothing to read in a
-    picture, `fault` why a file cannot be read at all. `note` says that only a part of the file was looked at.
+    `pixels` are ready for the network, uint8 [K, *Wanted.shape]: K candidates for one and the same picture, with what
+    each assumes. `reason` says why there is nothing to read in a picture, `fault` why a file cannot be read at all.
+    `note` says that only a part of the file was looked at.
     """
 
     pixels: NDArray[np.uint8] | None
+    assumed: tuple[str, ...]
     reason: str | None
     note: str | None
     fault: Fault | None
@@ -60,7 +62,7 @@ def prepare(content: bytes, wanted: Wanted) -> Prepared:
         stripped = strip(content, Limits(wanted.max_pixels))
         image = decode(stripped, at_least=2 * max(WORKING_SIDE, wanted.shape[-1]))
         decoded = time.perf_counter()
-        normalised = normalise(image) if wanted.reads_digits else Normalised(resize(image, wanted.shape))
+        normalised = normalise(image) if wanted.reads_digits else as_it_is(resize(image, wanted.shape))
         note = "only the first of several frames was read" if stripped.several else None
         return made(normalised, note, start, decoded)
     except MemoryError:
@@ -74,11 +76,16 @@ def prepare(content: bytes, wanted: Wanted) -> Prepared:
 def made(normalised: Normalised, note: str | None, start: float, decoded: float) -> Prepared:
     """`start`, `decoded`: of `time.perf_counter`."""
     seconds = time.perf_counter() - decoded
-    return Prepared(normalised.digit, normalised.reason, note, None, decoded - start, seconds)
+    return Prepared(normalised.digits, normalised.assumed, normalised.reason, note, None, decoded - start, seconds)
+
+
+def as_it_is(pixels: NDArray[np.uint8]) -> Normalised:
+    """Of something else than digits."""
+    return Normalised(pixels[np.newaxis], ("the picture as it is",))
 
 
 def failed(fault: Fault, start: float) -> Prepared:
-    return Prepared(None, None, None, fault, time.perf_counter() - start, 0.0)
+    return Prepared(None, (), None, None, fault, time.perf_counter() - start, 0.0)
 
 
 def fault_of(error: Exception, content: bytes, image: Image.Image | None) -> Fault:
@@ -103,11 +110,17 @@ def is_quick(content: bytes) -> bool:
         return False
 
 
-def warm_up(wanted: Wanted) -> None:
-    """Reads a picture each way: decoders and numpy's linear algebra are loaded by their first use."""
+def warm_up() -> None:
+    """Reads a picture each way: decoders, linear algebra and the network that finds ink are loaded by their first use.
+
+    Raises RuntimeError where that fails.
+    """
     large, small = BytesIO(), BytesIO()
     gradient = Image.radial_gradient("L")
     gradient.save(large, "PNG")
     gradient.reduce(10).save(small, "PNG")
+    wanted = Wanted(reads_digits=True, shape=(28, 28), max_pixels=gradient.width * gradient.height)
     for content in (large.getvalue(), small.getvalue()):
-        prepare(content, wanted._replace(max_pixels=gradient.width * gradient.height))
+        prepared = prepare(content, wanted)
+        if prepared.fault:
+            raise RuntimeError(prepared.fault.detail)

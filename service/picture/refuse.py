@@ -50,9 +50,19 @@ def no_ink(strength: Grey, mask: Mask) -> str | None:
 
 
 def several_digits(shapes: Shapes, chosen: list[int]) -> str | None:
-    """Whether beside, above or under the main shape stands another of its kind: as large, with as much ink."""
-    if shapes.count == 1:
+    return several(len(digits_among(shapes, chosen)))
+
+
+def several(count: int) -> str | None:
+    if count < 2:
         return None
+    return f"several digits: {count} shapes of like size stand side by side; crop to one"
+
+
+def digits_among(shapes: Shapes, chosen: list[int]) -> list[Box]:
+    """The main shape, and what beside, above or under it is of its kind: as large, with as much ink."""
+    if shapes.count == 1:
+        return [shapes.box(0)]
     height, width = shapes.whole.shape
     areas = shapes.areas()
     main = max(chosen, key=lambda shape: int(areas[shape]))
@@ -60,10 +70,7 @@ def several_digits(shapes: Shapes, chosen: list[int]) -> str | None:
     box = boxes[main]
     inside = shapes.areas_inside(Box(1, height - 1, 1, width - 1))
     likely = np.flatnonzero((areas > 0.3 * areas[main]) & (inside > 0.6 * areas)).tolist()
-    others = [other for other in likely if other != main and is_another(box, boxes[other])]
-    if not others:
-        return None
-    return f"several digits: {len(others) + 1} shapes of like size stand side by side; crop to one"
+    return [box, *(boxes[other] for other in likely if other != main and is_another(box, boxes[other]))]
 
 
 def is_another(box: Box, other: Box) -> bool:
@@ -80,10 +87,9 @@ def is_another(box: Box, other: Box) -> bool:
 def too_small(shape: Mask, grey: Grey, size: tuple[int, int]) -> str | None:
     """Whether reducing a large picture has left next to nothing of the digit in it."""
     box = bounds(shape)
-    side = max(box.height, box.width)
-    if side >= LEAST_REDUCED or max(size) <= max(grey.shape):
+    if box.side >= LEAST_REDUCED or max(size) <= max(grey.shape):
         return None
-    share = side / max(grey.shape)
+    share = box.side / max(grey.shape)
     return f"too small: the digit takes up {share:.0%} of the picture's side; crop closer to it"
 
 

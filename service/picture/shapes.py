@@ -24,6 +24,10 @@ class Box(NamedTuple):
     def width(self) -> int:
         return self.right - self.left
 
+    @property
+    def side(self) -> int:
+        return max(self.height, self.width)
+
     def grown(self, by: int) -> "Box":
         return Box(self.top - by, self.bottom + by, self.left - by, self.right + by)
 
@@ -39,6 +43,16 @@ def bounds(mask: Mask) -> Box:
         by_column.find(1) // height,
         by_column.rfind(1) // height + 1,
     )
+
+
+def grown(mask: Mask) -> Mask:
+    """By a pixel all around, for the soft edge of a stroke."""
+    height, width = mask.shape
+    wide = np.zeros((height + 2, width + 2), bool)
+    wide[1:-1, 1:-1] = mask
+    wide = wide[:-2] | wide[1:-1] | wide[2:]
+    near: Mask = wide[:, :-2] | wide[:, 1:-1] | wide[:, 2:]
+    return near
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
 from service.model.artefact import Artefact
+from service.picture.candidates import agreed
 
 
 class Answer(bentoml.IODescriptor):
@@ -30,6 +31,10 @@ class Answer(bentoml.IODescriptor):
     latency_ms: dict[str, float] = Field(description="read, decode, normalise, queue, inference and total")
     note: str | None = Field(description="such as: only the first of several frames was read")
     file: str | None = Field(description="the file name that the client gave")
+    candidates: list[dict[str, Any]] | None = Field(
+        default=None,
+        description="with ?explain=1: what was taken for the digit, with what that assumes, and read in it",
+    )
 
 
 def rounded(probabilities: NDArray[np.float32]) -> list[list[float]]:
@@ -44,8 +49,9 @@ def refused(artefact: Artefact, reason: str) -> dict[str, Any]:
     return {**nothing, "confidence": 0.0, "accepted": False, "reason": reason, "probabilities": None}
 
 
-def classified(artefact: Artefact, probabilities: list[float]) -> dict[str, Any]:
-    """The same of one that the network saw. probabilities: one of the `rounded`."""
+def classified(artefact: Artefact, candidates: list[list[float]]) -> dict[str, Any]:
+    """The same of one that the network saw. candidates: probabilities of each, of the `rounded`."""
+    probabilities = agreed(candidates)
     confidence = max(probabilities)
     label = artefact.labels[probabilities.index(confidence)]
     accepted = confidence >= artefact.reject_threshold
@@ -56,6 +62,14 @@ def classified(artefact: Artefact, probabilities: list[float]) -> dict[str, Any]
         "reason": None if accepted else unsure(confidence, artefact),
         "probabilities": dict(zip(artefact.labels, probabilities, strict=True)),
     }
+
+
+def explained(artefact: Artefact, assumed: tuple[str, ...], candidates: list[list[float]]) -> list[dict[str, Any]]:
+    """What was read in each candidate by itself."""
+    return [
+        {"assumed": what, "read": artefact.labels[row.index(max(row))], "confidence": max(row)}
+        for what, row in zip(assumed, candidates, strict=False)
+    ]
 
 
 def unsure(confidence: float, artefact: Artefact) -> str:

@@ -1,9 +1,10 @@
 """The way of an upload: files out of a request, pixels out of these, through a network, an answer for each."""
 
 import asyncio
+import itertools
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -35,10 +36,17 @@ TURN_SECONDS = 0.001
 QUERY_BYTES = 1024
 
 
+class Asked(NamedTuple):
+    """What the part of an address behind the question mark asks for."""
+
+    model: str
+    explain: bool
+
+
 class Received(NamedTuple):
     """A request that has arrived whole. The moments are of `time.perf_counter`."""
 
-    model: str
+    asked: Asked
     uploads: list[Upload]
     began: float
     arrived: float
@@ -53,9 +61,9 @@ class Ready(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What the network made of one image, and the moments of its batch."""
+    """What the network made of each candidate for one image, and the moments of the batch of the last."""
 
-    probabilities: list[float]
+    candidates: list[list[float]]
     batch_size: int
     queued: float
     ran: float
@@ -110,27 +118,30 @@ class Classifier:
     async def classify(self, request: Request) -> Response:
         """An object for one file, a list for several. Raises Problem where the request as a whole fails."""
         began = time.perf_counter()
-        model = self.model_name(request)
+        asked = self.asked(request)
         with self.uploads.hold() as held:
             uploads = await read_uploads(request, self.settings, held, self.begin)
-            received = Received(model, uploads, began, time.perf_counter())
-            return self.respond(model, await self.items(received))
+            received = Received(asked, uploads, began, time.perf_counter())
+            return self.respond(asked.model, await self.items(received))
 
-    def model_name(self, request: Request) -> str:
+    def asked(self, request: Request) -> Asked:
         query = request.scope["query_string"]
         if not query:
-            return self.settings.default_model
+            return Asked(self.settings.default_model, explain=False)
         if len(query) > QUERY_BYTES:
             detail = f"the query has {len(query):,} characters; the limit is {QUERY_BYTES:,}"
             raise Problem(HTTPStatus.REQUEST_URI_TOO_LONG, detail)
-        if unknown := set(request.query_params) - {"model"}:
-            detail = f"parameter {min(unknown)[:40]!r} is unknown; allowed: model"
+        if unknown := set(request.query_params) - {"model", "explain"}:
+            detail = f"parameter {min(unknown)[:40]!r} is unknown; allowed: model, explain"
             raise Problem(HTTPStatus.BAD_REQUEST, detail)
         name = request.query_params.get("model", self.settings.default_model)
         if name not in self.engines:
             allowed = ", ".join(sorted(self.engines))
             raise Problem(HTTPStatus.BAD_REQUEST, f"model {name[:40]!r} is unknown; allowed: {allowed}")
-        return name
+        explain = request.query_params.get("explain", "0")
+        if explain not in ("0", "1"):
+            raise Problem(HTTPStatus.BAD_REQUEST, f"explain is {explain[:40]!r}; allowed: 0, 1")
+        return Asked(name, explain == "1")
 
     async def items(self, received: Received) -> list[Item]:
         """One for each upload. Raises Problem: 429 no room, 504 past the deadline, each for the request as a whole."""
@@ -138,8 +149,8 @@ class Classifier:
             held.add(len(received.uploads))
             try:
                 with self.deadline.start():
-                    ready = await self.prepare_all(received.uploads, self.wanted[received.model])
-                    seen = await self.infer(received.model, ready)
+                    ready = await self.prepare_all(received.uploads, self.wanted[received.asked.model])
+                    seen = await self.infer(received.asked.model, ready)
             except TimeoutError as error:
                 detail = f"no answer within the deadline of {self.settings.deadline_ms} ms"
                 raise Problem(HTTPStatus.GATEWAY_TIMEOUT, detail) from error
@@ -182,14 +193,13 @@ class Classifier:
         pixels = [one.prepared.pixels for one in ready if one.prepared.pixels is not None]
         if not pixels:
             return [None] * len(ready)
-        images = np.stack(pixels) if len(pixels) > 1 else pixels[0][np.newaxis]
-        pieces = await self.batchers[model].submit(images)
-        seen = (
-            Seen(row, piece.batch_size, piece.queued, piece.ran, piece.ended)
+        pieces = await self.batchers[model].submit(np.concatenate(pixels) if len(pixels) > 1 else pixels[0])
+        rows = (
+            Seen([row], piece.batch_size, piece.queued, piece.ran, piece.ended)
             for piece in pieces
             for row in answer.rounded(piece.probabilities)
         )
-        return [None if one.prepared.pixels is None else next(seen) for one in ready]
+        return [None if one.prepared.pixels is None else of_one(rows, len(one.prepared.pixels)) for one in ready]
 
     def item(self, received: Received, upload: Upload, ready: Ready, seen: Seen | None) -> Item:
         prepared = ready.prepared
@@ -197,15 +207,15 @@ class Classifier:
             fault = problem.of_fault(prepared.fault)
             named = {"file": upload.filename} if len(received.uploads) > 1 else {}
             return Item(fault.status, {**fault.body(), **named}, "error", None)
-        engine = self.engines[received.model]
+        engine = self.engines[received.asked.model]
         times = times_of(received, ready, seen)
         latency = times.latency()
         self.window.add(latency)
-        self.metrics.took(received.model, latency)
+        self.metrics.took(received.asked.model, latency)
         artefact = engine.artefact
         body = {
             **(
-                answer.classified(artefact, seen.probabilities)
+                answer.classified(artefact, seen.candidates)
                 if seen
                 else answer.refused(artefact, prepared.reason or "")
             ),
@@ -216,6 +226,8 @@ class Classifier:
             "note": prepared.note,
             "file": upload.filename,
         }
+        if received.asked.explain:
+            body["candidates"] = answer.explained(artefact, prepared.assumed, seen.candidates if seen else [])
         return Item(HTTPStatus.OK, body, "accepted" if body["accepted"] else "refused", times)
 
     def respond(self, model: str, items: Sequence[Item]) -> Response:
@@ -235,6 +247,16 @@ class Classifier:
 
 def wanted_by(artefact: Artefact, max_pixels: int) -> Wanted:
     return Wanted(artefact.reads_digits, artefact.shape, max_pixels)
+
+
+def of_one(rows: Iterator[Seen], count: int) -> Seen:
+    """The next `count` of `rows`, which are of the candidates for one image."""
+    first = next(rows)
+    if count == 1:
+        return first
+    others = list(itertools.islice(rows, count - 1))
+    # They may be of two batches, where one was full.
+    return others[-1]._replace(candidates=[row for seen in (first, *others) for row in seen.candidates])
 
 
 def prepare_here(upload: Upload, wanted: Wanted) -> Ready:

@@ -11,6 +11,7 @@ from service.fleet.metrics import Metrics
 from service.fleet.preparers import Preparers
 from service.fleet.window import Window
 from service.model.engine import Engine
+from service.picture.prepare import warm_up
 from service.settings import Settings
 from service.web.classify import Classifier
 from service.web.protocol import Protocol
@@ -35,6 +36,8 @@ class Worker:
         latencies, counts = Window(board, 0), Metrics(models, board, window.COLUMNS)
         preparers = Preparers(workers.share_of_cores(settings), settings.max_pixels)
         await preparers.start()
+        # Small pictures are prepared in this process.
+        warm_up()
         return cls(
             settings=settings,
             engines=engines,

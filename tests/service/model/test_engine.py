@@ -12,7 +12,7 @@ from service.errors import StartError
 from service.model import engine
 from service.model.artefact import Artefact, load
 from service.model.engine import Engine, load_engines, pad
-from service.model.runtime import CPU, CUDA
+from service.runtime import CPU, CUDA
 from service.settings import ProviderChoice, Settings
 from tests.harness import ROOT, Digits
 

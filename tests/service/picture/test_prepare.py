@@ -16,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from service.picture import ink_finder
 from service.picture import prepare as room
 from service.picture.fault import FaultKind
+from service.picture.normalise import CANONICAL
 from service.picture.prepare import Prepared, Wanted, is_quick, prepare, warm_up
 from service.picture.structure.scan import FORMATS
 from tests.harness import ROOT, Digits, encode, png, png_header, sample_digits
@@ -39,8 +41,8 @@ def kind_of(prepared: Prepared) -> FaultKind | None:
 
 def test_a_digit_is_ready_for_the_network(digits: Digits) -> None:
     prepared = prepare(png(digits.pick(7)), DIGITS)
-    assert np.array_equal(prepared.pixels, digits.pick(7))  # type: ignore[arg-type]  # it is there
-    assert prepared[1:4] == (None, None, None)
+    assert np.array_equal(prepared.pixels, digits.pick(7)[None])  # type: ignore[arg-type]  # it is there
+    assert prepared[1:5] == ((CANONICAL,), None, None, None)
     assert prepared.decode_seconds > 0
     assert prepared.normalise_seconds > 0
 
@@ -49,7 +51,7 @@ def test_a_digit_is_ready_for_the_network(digits: Digits) -> None:
 def test_a_network_of_other_things_gets_its_shape(digits: Digits, kind: str) -> None:
     prepared = prepare(encode(digits.pick(7), kind), COLOURS)
     assert prepared.pixels is not None
-    assert prepared.pixels.shape == (3, 32, 32)
+    assert prepared.pixels.shape == (1, 3, 32, 32)
     assert prepared.pixels.dtype == np.uint8
 
 
@@ -74,7 +76,8 @@ def test_a_blank_page_has_a_reason_and_no_fault() -> None:
 )
 def test_each_fault_has_its_kind_and_says_why(content: bytes, kind: FaultKind, said: str) -> None:
     prepared = prepare(content, DIGITS)
-    assert prepared[:3] == (None, None, None)
+    assert prepared.pixels is None
+    assert prepared.reason is None
     assert prepared.fault is not None
     assert prepared.fault.kind is kind
     assert said in prepared.fault.detail
@@ -198,8 +201,7 @@ colours = Wanted(reads_digits=False, shape=(3, 32, 32), max_pixels=16_000_000)
 content = sys.stdin.buffer.read()
 def peak():
     return int(pathlib.Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
-for wanted in (digits, colours):
-    warm_up(wanted)
+warm_up()
 print(peak())
 for wanted in (digits, colours):
     prepare(content, wanted)
@@ -340,6 +342,12 @@ def test_nothing_that_costs_is_quick(name: str) -> None:
         assert prepared.decode_seconds + prepared.normalise_seconds < SOON / 10
 
 
-def test_warming_up_reads_both_ways() -> None:
-    for wanted in (DIGITS, COLOURS._replace(max_pixels=1)):
-        warm_up(wanted)
+def test_what_cannot_be_warmed_up_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    warm_up()
+    monkeypatch.setattr("service.picture.ink_finder.FILE", "nowhere.onnx")
+    ink_finder.session.cache_clear()
+    with pytest.raises(RuntimeError, match=r"nowhere\.onnx"):
+        warm_up()
+    monkeypatch.undo()
+    ink_finder.session.cache_clear()
+    warm_up()

@@ -1,0 +1,20 @@
+"""What several candidates for the digit of one picture come to, once a network has read each."""
+
+import math
+
+# Probabilities are rounded to six places: what is less counts as so much.
+LEAST = 1e-6
+
+
+def agreed(candidates: list[list[float]]) -> list[float]:
+    """The geometric mean of their probabilities, to six places: a logarithmic opinion pool (Genest and Zidek 1986).
+
+    Where they disagree none is high, and the answer is unsure; one that is in doubt itself has little weight.
+    """
+    if len(candidates) == 1:
+        return candidates[0]
+    means = [
+        math.prod(max(one, LEAST) for one in column) ** (1 / len(column)) for column in zip(*candidates, strict=True)
+    ]
+    total = sum(means)
+    return [round(mean / total, 6) for mean in means]

@@ -1,0 +1,163 @@
+"""The digit as a network finds it: looks at the whole picture, then closer where it is small, and takes its ink."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.picture.arrays import Grey, Mask
+from service.picture.canonical import canonical
+from service.picture.ink_finder import SIDE, find_ink
+from service.picture.refuse import several_digits, too_intricate
+from service.picture.shapes import Box, Shapes, bounds, find_shapes, grown
+
+# The probability from which a pixel is ink.
+INK = 0.5
+
+# Of the largest shape's area: what is smaller is dirt.
+SPECK = 0.05
+
+# Pixels of the longer side from which a picture may hold a digit too small to be seen at the first look; what takes up
+# less of the side than the second is looked for in parts that are so large.
+LARGE = 96
+LOST = 0.2
+PART = 0.4
+
+# What takes up less of a view's side is looked at more closely, with so much of its side around it, so many times.
+SMALL = 0.42
+AROUND = 0.45
+LOOKS = 2
+
+
+class Region(NamedTuple):
+    """Of a picture, in shares of its height and width."""
+
+    top: float
+    bottom: float
+    left: float
+    right: float
+
+    def holds_middle_of(self, other: "Region") -> bool:
+        row, column = (other.top + other.bottom) / 2, (other.left + other.right) / 2
+        return self.top <= row <= self.bottom and self.left <= column <= self.right
+
+
+WHOLE = Region(0, 1, 0, 1)
+
+# The grey levels of a region, as many pixels of it as there are up to the working size.
+Look = Callable[[Region], Grey]
+
+
+class Found(NamedTuple):
+    """Either a digit, uint8 [28, 28], or the reason why there is none to read; and where was looked at last."""
+
+    digit: NDArray[np.uint8] | None
+    reason: str | None
+    region: Region
+
+
+def find(look: Look) -> Found:
+    region, probability = closest(look)
+    mask = probability > INK
+    if not mask.any():
+        return Found(None, "blank: nothing that is written or printed stands out", region)
+    # The pieces of a broken stroke are a few pixels apart, digits are further.
+    joined = find_shapes(grown(grown(mask)))
+    shapes = find_shapes(mask)
+    chosen = without_dirt(shapes)
+    if reason := several_digits(joined, without_dirt(joined)) or too_intricate(shapes.mask(chosen)):
+        return Found(None, reason, region)
+    return Found(canonical(probability * grown(shapes.mask(chosen))), None, region)
+
+
+def count_written(regions: list[Region], look: Look) -> int:
+    """How many of `regions`, looked at one by one, hold something written that is about as large as they are."""
+    found = find_ink([look(region) for region in regions])
+    return sum(not is_lost(probability > INK, share=SMALL) for probability in found)
+
+
+def closest(look: Look) -> tuple[Region, Grey]:
+    """The view that shows the digit large enough, and the probability of ink in it."""
+    region, whole = WHOLE, look(WHOLE)
+    (probability,) = find_ink([whole])
+    if max(whole.shape) >= LARGE and is_lost(probability > INK):
+        region, probability = best_of(parts(whole.shape), look) or (region, probability)
+    for _ in range(LOOKS):
+        closer = closer_to_ink(region, probability > INK)
+        if closer is None:
+            break
+        region = closer
+        (probability,) = find_ink([look(region)])
+    return region, probability
+
+
+def is_lost(mask: Mask, share: float = LOST) -> bool:
+    """Whether nothing is found that takes up so much of the side."""
+    return not mask.any() or bounds(mask).side < share * SIDE
+
+
+def parts(shape: tuple[int, int]) -> list[Region]:
+    """Squares that cover a picture and half of each other."""
+    side = max(min(shape), PART * max(shape))
+    tops, lefts = (np.linspace(0, length - min(length, side), number_of(length, side)) for length in shape)
+    height, width = (min(length, side) / length for length in shape)
+    return [
+        Region(top / shape[0], top / shape[0] + height, left / shape[1], left / shape[1] + width)
+        for top in tops
+        for left in lefts
+    ]
+
+
+def number_of(length: int, side: float) -> int:
+    return 1 if length <= side else math.ceil(2 * length / side) - 1
+
+
+def best_of(regions: list[Region], look: Look) -> tuple[Region, Grey] | None:
+    """The one that shows most ink of shapes that it does not cut off; None where there are no such shapes."""
+    found = find_ink([look(region) for region in regions])
+    ink = [most_ink(probability) for probability in found]
+    best = int(np.argmax(ink))
+    return (regions[best], found[best]) if ink[best] else None
+
+
+def most_ink(probability: Grey) -> float:
+    """Pixels of the shapes that do not touch the border."""
+    mask = probability > INK
+    if not mask.any():
+        return 0.0
+    shapes = find_shapes(mask)
+    height, width = mask.shape
+    whole = shapes.areas_inside(Box(1, height - 1, 1, width - 1)) == shapes.areas()
+    return float((shapes.areas() * whole).sum())
+
+
+def closer_to_ink(region: Region, mask: Mask) -> Region | None:
+    """None where there is no ink, or it fills the view well enough."""
+    if not mask.any():
+        return None
+    shapes = find_shapes(mask)
+    box = bounds(shapes.mask(without_dirt(shapes)))
+    if box.side >= SMALL * SIDE:
+        return None
+    room = round(AROUND * box.side) + 2
+    return within(region, box.grown(room), mask.shape)
+
+
+def within(region: Region, box: Box, shape: tuple[int, int]) -> Region:
+    """`box`, in a view of `shape` of `region`, as a region of the picture."""
+    height, width = (region.bottom - region.top) / shape[0], (region.right - region.left) / shape[1]
+    return Region(
+        region.top + max(0, box.top) * height,
+        region.top + min(shape[0], box.bottom) * height,
+        region.left + max(0, box.left) * width,
+        region.left + min(shape[1], box.right) * width,
+    )
+
+
+def without_dirt(shapes: Shapes) -> list[int]:
+    areas = shapes.areas()
+    kept = areas >= max(2, SPECK * areas.max())
+    kept[areas.argmax()] = True
+    return np.flatnonzero(kept).tolist()
