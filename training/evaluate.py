@@ -19,6 +19,7 @@ import tyro
 from sklearn.metrics import classification_report
 from torch import Tensor
 
+from training.data import labelled
 from training.data.dataset import load_dataset
 from training.errors import TrainingError
 from training.judge import uploads
@@ -93,7 +94,7 @@ class UploadArguments:
 
 
 def evaluate_uploads(arguments: UploadArguments) -> None:
-    answers = uploads.ask(uploads.find(arguments.uploads), arguments.url, arguments.model)
+    answers = uploads.ask(labelled.find(arguments.uploads), arguments.url, arguments.model)
     print(uploads.report(answers))
     uploads.save_pictures(answers, arguments.pictures)
     print(f"confusion matrix and mistakes: {arguments.pictures}")

@@ -18,11 +18,10 @@ from typing import Any
 import onnx_ir
 import torch
 import tyro
-from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from torch import Tensor
 
-from training.artefact import torchscript
-from training.artefact.calibration import Calibration, calibrate
+from training.artefact import onnx_file, torchscript
+from training.artefact.calibration import Calibration, Read, calibrate
 from training.artefact.graph import ServedGraph
 from training.artefact.parity import (
     ATOL,
@@ -36,8 +35,9 @@ from training.artefact.parity import (
     prove,
 )
 from training.artefact.quantise import quantise
-from training.data import upload_like
-from training.data.dataset import Dataset, Split, are_digits, load_dataset
+from training.data import labelled, upload_like
+from training.data.dataset import Dataset, are_digits, load_dataset
+from training.data.upload_like import Uploads
 from training.errors import TrainingError
 from training.judge.accuracy import Accuracy
 from training.networks import NETWORKS
@@ -60,21 +60,9 @@ class Arguments:
     target: tyro.conf.Positional[Path]
     """the artefact's folder; one that is there is replaced"""
     data_dir: Path = Path("data")
-
-
-def write_onnx(graph: ServedGraph, images: Tensor, path: Path) -> None:
-    program = torch.onnx.export(
-        graph,
-        (images,),
-        dynamo=True,
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-        input_names=["images"],
-        output_names=["probabilities", "logits"],
-        verbose=False,
-    )
-    model = program.model  # type: ignore[union-attr]  # only the older exporter returns None
-    # Every node carries its stack trace, with the paths of the machine that exported it.
-    onnx_ir.save(ClearMetadataAndDocStringPass()(model).model, path)
+    uploads: Path | None = None
+    """a folder of labelled pictures, none of them trained on: temperature and threshold are fitted on these, in place of
+    uploads made by code"""
 
 
 def sha256(path: Path) -> str:
@@ -89,19 +77,24 @@ def as_json(measured: Accuracy) -> dict[str, Any]:
     return {"accuracy": measured.share, "n": measured.count, "interval_95": measured.interval}
 
 
-def calibration_images(recipe: Recipe, dataset: Dataset) -> Split:
+def calibration_images(arguments: Arguments, recipe: Recipe, dataset: Dataset) -> Uploads:
     """What temperature and threshold are fitted on: uploads where the network learned what is no digit.
 
     A network that has trained on the validation split is sure of it; then it is the test split, for want of another.
     """
+    if arguments.uploads:
+        return labelled.read(arguments.uploads, recipe.contract)
     if recipe.validate_on_test:
-        return dataset.test
-    return upload_like.make(dataset) if recipe.not_digits else dataset.validation
+        return upload_like.of_split(dataset.test)
+    return (
+        upload_like.held_out(dataset, recipe.fonts) if recipe.not_digits else upload_like.of_split(dataset.validation)
+    )
 
 
-def quantisation_images(held_out: Split, dataset: Dataset) -> Tensor:
+def quantisation_images(held_out: Uploads, dataset: Dataset) -> Tensor:
     """Half training images as they are, half what calibration sees, so that neither kind leaves the range."""
-    return torch.cat([dataset.train.images[:RANGE_IMAGES], held_out.images[:RANGE_IMAGES]])
+    some = torch.linspace(0, len(held_out.candidates) - 1, RANGE_IMAGES).long()
+    return torch.cat([dataset.train.images[:RANGE_IMAGES], held_out.candidates[some]])
 
 
 @dataclass(frozen=True)
@@ -115,26 +108,26 @@ class Measured:
     int8: Int8Parity
 
 
-def write_artefact(run: Path, dataset: Dataset, folder: Path) -> None:
-    """Raises TrainingError where the files do not agree with the network of `run`."""
-    recipe = run_folder.read_recipe(run)
-    measured = write_models(run, recipe, dataset, folder)
-    run_folder.write_json(folder / "metadata.json", metadata_of(run, recipe, dataset, folder, measured))
+def write_artefact(arguments: Arguments, recipe: Recipe, dataset: Dataset, folder: Path) -> None:
+    """Raises TrainingError where the files do not agree with the network of the run."""
+    run = arguments.run
+    measured = write_models(run, recipe, dataset, calibration_images(arguments, recipe, dataset), folder)
+    fitted_on = "uploads" if arguments.uploads else recipe.judged_on
+    run_folder.write_json(folder / "metadata.json", metadata_of(run, recipe, dataset, folder, measured, fitted_on))
     error = measured.parity.max_error
     print(f"test split of {recipe.data}, through ONNX: {measured.test}; parity: logits differ by at most {error:.2g}")
 
 
-def write_models(run: Path, recipe: Recipe, dataset: Dataset, folder: Path) -> Measured:
-    """The files of the network, proved to agree with it; int8 may be left out."""
+def write_models(run: Path, recipe: Recipe, dataset: Dataset, held_out: Uploads, folder: Path) -> Measured:
+    """The files of the network, proved to agree with it; int8 may be left out. `held_out` calibrates it."""
     classifier = load_classifier(run, dataset.labels, torch.device("cpu"))
     validation = accuracy(predict(classifier, dataset.validation.images), dataset.validation.labels)
-    held_out = calibration_images(recipe, dataset)
-    calibration = calibrate(predict(classifier, held_out.images), held_out.labels)
+    calibration = calibrate(Read(predict(classifier, held_out.candidates), held_out.owners, held_out.labels))
 
     graph = ServedGraph(classifier, calibration.temperature).eval()
     example = dataset.validation.images[:2]
     torchscript.write(graph, example, folder / "model.pt")
-    write_onnx(graph, example, folder / "model.onnx")
+    onnx_file.write(graph, example, ["probabilities", "logits"], folder / "model.onnx")
     parity = prove(classifier, calibration.temperature, folder, dataset.test.images)
     _, logits = onnx_outputs(folder / "model.onnx", dataset.test.images.numpy())
     test = accuracy(torch.from_numpy(logits), dataset.test.labels)
@@ -153,7 +146,9 @@ def leave_out_unless_it_agrees(model: Path, int8: Int8Parity) -> None:
         )
 
 
-def metadata_of(run: Path, recipe: Recipe, dataset: Dataset, folder: Path, measured: Measured) -> dict[str, Any]:
+def metadata_of(
+    run: Path, recipe: Recipe, dataset: Dataset, folder: Path, measured: Measured, fitted_on: str
+) -> dict[str, Any]:
     """What the service reads, and how the files in `folder` came to be."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -170,7 +165,7 @@ def metadata_of(run: Path, recipe: Recipe, dataset: Dataset, folder: Path, measu
         "opset": onnx_ir.load(folder / "model.onnx").opset_imports[""],
         "temperature": measured.calibration.temperature,
         "reject_threshold": measured.calibration.reject_threshold,
-        "calibration": {"split": recipe.judged_on, **dataclasses.asdict(measured.calibration)},
+        "calibration": {"split": fitted_on, **dataclasses.asdict(measured.calibration)},
         "test": as_json(measured.test),
         "validation": None if recipe.validate_on_test else as_json(measured.validation),
         "parity": {
@@ -228,7 +223,7 @@ def export(arguments: Arguments) -> None:
     with tempfile.TemporaryDirectory(dir=arguments.target.parent, prefix=f".{arguments.target.name}-") as temporary:
         folder = Path(temporary) / arguments.target.name
         folder.mkdir()
-        write_artefact(arguments.run, dataset, folder)
+        write_artefact(arguments, recipe, dataset, folder)
         replace_folder(folder, arguments.target)
     print(f"wrote {arguments.target}")
 

@@ -16,7 +16,7 @@ from torch import nn
 from service.model import artefact
 from tests.training.tiny import SAMPLE
 from training import export, train
-from training.artefact import parity, torchscript
+from training.artefact import onnx_file, parity, torchscript
 from training.artefact.calibration import FALSE_ACCEPT_RATE
 from training.artefact.graph import ServedGraph
 from training.data.dataset import DIGIT_LABELS, load_sample
@@ -118,7 +118,7 @@ def test_every_network_exports_with_parity(network: str, tmp_path: Path) -> None
     images = torch.randint(0, 256, (3, *classifier.preprocess.contract.shape), dtype=torch.uint8)
     graph = ServedGraph(classifier, 1.0).eval()
     torchscript.write(graph, images[:2], tmp_path / "model.pt")
-    export.write_onnx(graph, images[:2], tmp_path / "model.onnx")
+    onnx_file.write(graph, images[:2], ["probabilities", "logits"], tmp_path / "model.onnx")
     _, logits = parity.onnx_outputs(tmp_path / "model.onnx", images.numpy())
     assert np.ptp(logits, axis=0).max() > 1000 * parity.ATOL
     parity.prove(classifier, 1.0, tmp_path, images)

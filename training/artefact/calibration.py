@@ -1,4 +1,7 @@
-"""What turns logits into a confidence and a refusal, fitted on images that the network has not trained on."""
+"""What turns logits into a confidence and a refusal, fitted on images that the network has not trained on.
+
+An image is a picture's candidates, as the service reads them: the geometric mean of their probabilities is the answer.
+"""
 
 import math
 from dataclasses import dataclass
@@ -8,10 +11,13 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.nn import functional as F
 
+from service.picture.candidates import LEAST
 from training.data.dataset import NOT_A_DIGIT
 
-# The reject threshold is put where this share of the validation images that belong to no class reach it.
+# The reject threshold is put where this share of the validation images that belong to no class reach it, and, if that
+# is higher, where of those accepted that do belong to one this share are read wrong.
 FALSE_ACCEPT_RATE = 0.03
+WRONG_SHARE = 0.005
 
 # Where every validation image belongs to a class, the threshold is put where this share of them reach it.
 ACCEPTED_SHARE = 0.995
@@ -19,7 +25,7 @@ ACCEPTED_SHARE = 0.995
 
 @dataclass(frozen=True)
 class Calibration:
-    """The two shares are of images that nothing was fitted on.
+    """The shares are of images that nothing was fitted on; of what is accepted and of a class, `right_share` is right.
 
     `false_accept_rate` is None where there were only images of a class to choose the threshold on.
     """
@@ -28,41 +34,84 @@ class Calibration:
     reject_threshold: float
     images: int
     accepted_share: float
+    right_share: float
     false_accept_rate: float | None
 
 
-def calibrate(logits: Tensor, labels: Tensor) -> Calibration:
-    """Fits on every other image, and measures on the rest.
+@dataclass(frozen=True)
+class Read:
+    """logits: float32 [M, classes], of the candidates of N images; owners: int64 [M], the number of each one's image.
 
-    logits: float32 [N, classes]; labels: int64 [N] in a random order, `NOT_A_DIGIT` among them or not.
+    labels: int64 [N], `NOT_A_DIGIT` among them or not; of every kind as many at even as at odd numbers. An image may have
+    no candidate.
     """
-    known = labels[::2] != NOT_A_DIGIT
-    temperature = fit_temperature(logits[::2][known], labels[::2][known])
-    sure = confidences(logits[::2], temperature)
-    if known.all():
-        threshold = torch.quantile(sure, 1 - ACCEPTED_SHARE).item()
-    else:
-        threshold = torch.quantile(sure[~known], 1 - FALSE_ACCEPT_RATE).item()
-    accepted = (confidences(logits[1::2], temperature) >= threshold).float()
-    strangers = labels[1::2] == NOT_A_DIGIT
+
+    logits: Tensor
+    owners: Tensor
+    labels: Tensor
+
+    def part(self, start: int) -> "Read":
+        """Every other image, from number `start`."""
+        kept = self.owners % 2 == start
+        return Read(self.logits[kept], self.owners[kept] // 2, self.labels[start::2])
+
+    def probabilities(self, temperature: float) -> Tensor:
+        """float32 [N, classes], what each image's candidates come to; 0 for what has none."""
+        each = (self.logits / temperature).softmax(dim=1).clamp(min=LEAST).log()
+        sums = torch.zeros(len(self.labels), each.shape[1]).index_add(0, self.owners, each)
+        counts = torch.bincount(self.owners, minlength=len(self.labels))
+        return (sums / counts.clamp(min=1)[:, None]).softmax(dim=1) * (counts > 0)[:, None]
+
+
+def of_single_images(logits: Tensor, labels: Tensor) -> Read:
+    return Read(logits, torch.arange(len(logits)), labels)
+
+
+def calibrate(read: Read) -> Calibration:
+    """Fits on every other image, and measures on the rest."""
+    fitted, measured = read.part(0), read.part(1)
+    temperature = fit_temperature(fitted)
+    threshold = reject_threshold(fitted, temperature)
+    probabilities = measured.probabilities(temperature)
+    sure = probabilities.amax(dim=1) >= threshold
+    strangers = measured.labels == NOT_A_DIGIT
+    right = probabilities.argmax(dim=1) == measured.labels
     return Calibration(
         temperature=temperature,
         reject_threshold=threshold,
-        images=len(labels),
-        accepted_share=accepted[~strangers].mean().item(),
-        false_accept_rate=accepted[strangers].mean().item() if strangers.any() else None,
+        images=len(read.labels),
+        accepted_share=sure[~strangers].float().mean().item(),
+        right_share=right[sure & ~strangers].float().mean().item(),
+        false_accept_rate=sure[strangers].float().mean().item() if strangers.any() else None,
     )
 
 
-def confidences(logits: Tensor, temperature: float) -> Tensor:
-    """The probability of the likeliest class, float32 [N]."""
-    return (logits / temperature).softmax(dim=1).amax(dim=1)
+def reject_threshold(read: Read, temperature: float) -> float:
+    probabilities = read.probabilities(temperature)
+    sure = probabilities.amax(dim=1)
+    known = read.labels != NOT_A_DIGIT
+    if known.all():
+        return torch.quantile(sure, 1 - ACCEPTED_SHARE).item()
+    against_strangers = torch.quantile(sure[~known], 1 - FALSE_ACCEPT_RATE).item()
+    wrong = probabilities.argmax(dim=1)[known] != read.labels[known]
+    return max(against_strangers, against_mistakes(sure[known], wrong))
 
 
-def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """The temperature of least cross entropy (Guo et al. 2017)."""
+def against_mistakes(sure: Tensor, wrong: Tensor) -> float:
+    """The lowest threshold at which no more than `WRONG_SHARE` of what reaches it is wrong."""
+    order = sure.argsort(descending=True)
+    shares = wrong[order].float().cumsum(0) / torch.arange(1, len(order) + 1)
+    kept = torch.nonzero(shares <= WRONG_SHARE)
+    return sure[order[kept[-1]]].item() if len(kept) else 1.0
+
+
+def fit_temperature(read: Read) -> float:
+    """The temperature of least cross entropy (Guo et al. 2017) of the images that belong to a class."""
+    seen = torch.bincount(read.owners, minlength=len(read.labels)) > 0
+    known = (read.labels != NOT_A_DIGIT) & seen
 
     def loss(log_temperature: float) -> float:
-        return F.cross_entropy(logits / math.exp(log_temperature), labels).item()
+        probabilities = read.probabilities(math.exp(log_temperature))[known]
+        return F.nll_loss(probabilities.clamp(min=1e-12).log(), read.labels[known]).item()
 
     return math.exp(minimize_scalar(loss, bounds=(math.log(0.05), math.log(20)), method="bounded").x)

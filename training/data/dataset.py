@@ -181,7 +181,8 @@ def read_tree(root: Path, contract: InputContract) -> tuple[tuple[str, ...], Spl
         made = list(readers.map(lambda sample: read_image(Path(sample[0]), contract, digits), tree.samples))
     if refused := [f"{path}: {one.reason}" for (path, _), one in zip(tree.samples, made, strict=True) if one.reason]:
         print(f"{len(refused)} of {len(made)} images are left out, as the service would refuse them: {refused[0]}, …")
-    kept = [(one.digit, label) for one, label in zip(made, tree.targets, strict=True) if one.digit is not None]
+    # The first candidate alone: a second one of the same picture could come into another split.
+    kept = [(one.digits[0], label) for one, label in zip(made, tree.targets, strict=True) if one.digits is not None]
     images = np.array([pixels for pixels, _ in kept], np.uint8).reshape(-1, *contract.shape)
     return labels, Split(torch.from_numpy(images), torch.tensor([label for _, label in kept], dtype=torch.int64))
 
@@ -195,6 +196,6 @@ def read_image(path: Path, contract: InputContract, digits: bool) -> Normalised:
     try:
         with Image.open(path) as opened:
             image = upright_as_opened(opened)
-            return normalise(image) if digits else Normalised(resize(image, contract.shape))
+            return normalise(image) if digits else Normalised(resize(image, contract.shape)[np.newaxis])
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise TrainingError(f"{path} cannot be read as an image: {error}; mend or remove it") from error

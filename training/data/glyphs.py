@@ -11,6 +11,7 @@ from HersheyFonts import HersheyFonts
 from PIL import Image, ImageDraw, ImageFont
 
 from training.data.strokes import Glyph, Ink
+from training.errors import TrainingError
 
 # Those that look like digits in some hand are left out: B b G g I i L l O o Q q S s Z z.
 LETTERS = "ACDEFHJKMNPRTUVWXYacdefhjkmnprtuvwxy"
@@ -23,6 +24,16 @@ STROKE_FONTS = ("futural", "rowmans", "scripts", "cursive", "rowmand", "timesr")
 # These are seen in validation alone.
 HELD_OUT_FONTS = ("caladea", "amatic-sc", "roboto")
 HELD_OUT_STROKE_FONTS = ("rowmans",)
+
+# Of families of handwriting that a recipe may be given: crossed sevens, a 1 with a foot, brush and pixels among them.
+HELD_OUT_HANDS = (
+    "annie-use-your-telescope",
+    "caveat-brush",
+    "dotgothic16",
+    "mansalva",
+    "patrick-hand",
+    "swanky-and-moo-moo",
+)
 
 # The size in pixels in which outline fonts are drawn.
 SIZE = 64
@@ -38,6 +49,22 @@ def font_paths(held_out: bool) -> tuple[Path, ...]:
     dejavu = sorted(path for path in everything if "Display" not in path.name)
     packaged = [path for name, paths in families.items() if (name in HELD_OUT_FONTS) == held_out for path in paths]
     return tuple(sorted({*map(Path, packaged), *([] if held_out else dejavu)}, key=lambda path: path.name))
+
+
+@functools.cache
+def hand_paths(folder: str, held_out: bool) -> tuple[Path, ...]:
+    """Fonts of handwriting: `folder` has a folder for each family. None where `folder` is ""."""
+    found = (
+        sorted(path for path in Path(folder).glob("*/*") if path.suffix in (".woff2", ".ttf", ".otf")) if folder else []
+    )
+    return tuple(path for path in found if (path.parent.name in HELD_OUT_HANDS) == held_out)
+
+
+def checked(folder: str) -> str:
+    """Raises TrainingError where `folder` is to hold fonts and does not."""
+    if folder and not hand_paths(folder, held_out=False):
+        raise TrainingError(f"fonts is {folder!r}, where there are none; needed: FAMILY/*.woff2, .ttf or .otf")
+    return folder
 
 
 @functools.cache
@@ -61,9 +88,14 @@ def in_unit_box(strokes: Glyph) -> Glyph:
     return [[(float(x), float(y)) for x, y in (np.asarray(stroke) - low) / size] for stroke in strokes]
 
 
+@functools.cache
+def opened(path: Path) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(path), SIZE)
+
+
 def printed(text: str, path: Path) -> Ink:
     """float32 [H, W]"""
-    font = ImageFont.truetype(str(path), SIZE)
+    font = opened(path)
     left, top, right, bottom = (int(side) for side in font.getbbox(text))
     image = Image.new("L", (max(1, right - left), max(1, bottom - top)))
     ImageDraw.Draw(image).text((-left, -top), text, font=font, fill=255)

@@ -1,6 +1,5 @@
 """Labelled pictures sent to a running service, and what its answers are worth."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,12 +15,11 @@ from torch import Tensor
 from service.picture.grey import to_grey
 from service.picture.upright import upright_as_opened
 from training.data.dataset import DIGIT_LABELS, NOT_A_DIGIT
+from training.data.labelled import Labelled
 from training.errors import TrainingError
 from training.judge.accuracy import Accuracy
 from training.judge.confidence import auroc, expected_calibration_error
 from training.run import plots
-
-LABELS_FILE = "labels.csv"
 
 # Less than a service takes by default: 256 files, and five million bytes with the form around them.
 FILES_A_REQUEST = 64
@@ -29,15 +27,6 @@ BYTES_A_REQUEST = 4_000_000
 
 # So many mistakes are shown at most.
 WORST = 80
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """`label` is 0 to 9, or `NOT_A_DIGIT`."""
-
-    source: str
-    path: Path
-    label: int
 
 
 @dataclass(frozen=True)
@@ -53,45 +42,6 @@ class Read:
     @property
     def right(self) -> bool:
         return self.digit == self.of.label
-
-
-def find(root: Path) -> list[Labelled]:
-    """`root/SOURCE/labels.csv` (filename,label; -1 is no digit), `root/SOURCE/LABEL/file`, or the same without SOURCE.
-
-    Raises TrainingError where there is nothing of the kind, or a label is none.
-    """
-    if not root.is_dir():
-        raise TrainingError(f"{root} is no folder")
-    folders = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
-    found = [labelled for folder in folders for labelled in in_folder(folder)]
-    if missing := [labelled.path for labelled in found if not labelled.path.is_file()]:
-        raise TrainingError(f"{missing[0]} is listed in {LABELS_FILE} and is not there ({len(missing)} in all)")
-    if not found:
-        raise TrainingError(
-            f"{root} holds no labelled pictures: no {LABELS_FILE} (filename,label), and no folders named 0 to 9 or -1"
-        )
-    return found
-
-
-def in_folder(folder: Path) -> list[Labelled]:
-    if (folder / LABELS_FILE).is_file():
-        with (folder / LABELS_FILE).open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        if rows and not {"filename", "label"} <= rows[0].keys():
-            raise TrainingError(f"{folder / LABELS_FILE} has the columns {', '.join(rows[0])}; needed: filename, label")
-        return [Labelled(folder.name, folder / row["filename"], label_of(row["label"], folder)) for row in rows]
-    return [
-        Labelled(folder.name, path, int(name))
-        for name in (*DIGIT_LABELS, str(NOT_A_DIGIT))
-        for path in sorted((folder / name).glob("*"))
-        if path.is_file()
-    ]
-
-
-def label_of(text: str, folder: Path) -> int:
-    if text not in (*DIGIT_LABELS, str(NOT_A_DIGIT)):
-        raise TrainingError(f"{folder / LABELS_FILE}: label {text!r} is unknown; allowed: 0 to 9, and -1 for no digit")
-    return int(text)
 
 
 def ask(pictures: Sequence[Labelled], url: str, model: str | None) -> list[Read]:

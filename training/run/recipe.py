@@ -43,6 +43,14 @@ class Recipe:
     """synthesised digits, written and printed, beside those of `data`"""
     not_digits: int = 0
     """synthesised letters, signs and noise, which the network learns to give no class"""
+    scenes: int = 0
+    """uploads made by code and normalised as the service does, whose candidates are learned as well"""
+    fonts: str = ""
+    """a folder of handwriting fonts for the scenes, a folder for each family; there are fewer hands without"""
+    pictures: str = ""
+    """a folder of labelled pictures (labels.csv, or folders named 0 to 9 and -1) that are learned as well"""
+    picture_copies: int = 8
+    """how often each of these is in an epoch, each time augmented otherwise"""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """of digits, in grey"""
     crop: int = 0
@@ -63,7 +71,16 @@ class Recipe:
         for name in ("epochs", "batch_size", "learning_rate"):
             if not 0 < getattr(self, name) < math.inf:
                 raise TrainingError(f"{name} is {getattr(self, name)}; it must be above 0, and finite")
-        for name in ("images", "weight_decay", "ema_epochs", "written_digits", "not_digits", "crop"):
+        for name in (
+            "images",
+            "weight_decay",
+            "ema_epochs",
+            "written_digits",
+            "not_digits",
+            "scenes",
+            "picture_copies",
+            "crop",
+        ):
             if not 0 <= getattr(self, name) < math.inf:
                 raise TrainingError(f"{name} is {getattr(self, name)}; it must be 0 or more, and finite")
         if not 0 <= self.label_smoothing < 1:
@@ -119,7 +136,7 @@ OPTIMIZERS_COMPARED = replace(
 )
 
 RECIPES = {
-    "googlenet": Recipe(network="googlenet", epochs=15, written_digits=12_000, not_digits=12_000),
+    "googlenet": Recipe(network="googlenet", epochs=15, written_digits=12_000, not_digits=12_000, scenes=60_000),
     "alexnet": Recipe(
         network="alexnet-lite",
         epochs=10,

@@ -3,14 +3,16 @@
 import math
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from training.data import synthesis
+from training.data import glyphs, labelled, synthesis, upload_like
 from training.data.dataset import Dataset, Split, are_digits
+from training.data.scenes import Sources
 from training.errors import TrainingError
 from training.networks.classifier import Classifier
 from training.run import optimizers, run_folder
@@ -108,11 +110,10 @@ def training_images(recipe: Recipe, dataset: Dataset) -> Split:
 
     Raises TrainingError where it asks for digits and the classes of the data set are others.
     """
-    if (recipe.written_digits or recipe.not_digits) and not are_digits(dataset.labels, recipe.contract):
-        raise TrainingError(
-            f"written_digits is {recipe.written_digits} and not_digits {recipe.not_digits}; they are for digits, "
-            f"and {recipe.network} is to read {recipe.data}: set both to 0"
-        )
+    asked = {name: getattr(recipe, name) for name in ("written_digits", "not_digits", "scenes", "pictures")}
+    if any(asked.values()) and not are_digits(dataset.labels, recipe.contract):
+        named = ", ".join(f"{name} is {value!r}" for name, value in asked.items() if value)
+        raise TrainingError(f"{named}; that is for digits, and {recipe.network} is to read {recipe.data}: leave it out")
     images = dataset.train
     if recipe.images:
         images = images.take(torch.arange(min(recipe.images, len(images))))
@@ -120,4 +121,10 @@ def training_images(recipe: Recipe, dataset: Dataset) -> Split:
         images = images + synthesis.digits(recipe.written_digits, recipe.seed)
     if recipe.not_digits:
         images = images + synthesis.not_digits(recipe.not_digits, recipe.seed, dataset.train)
+    if recipe.scenes:
+        sources = Sources(dataset.train, glyphs.checked(recipe.fonts))
+        images = images + upload_like.make(recipe.scenes, recipe.seed, sources).to_learn()
+    if recipe.pictures:
+        pictures = labelled.read(Path(recipe.pictures), recipe.contract).to_learn()
+        images = images + pictures.take(torch.arange(len(pictures)).repeat(recipe.picture_copies))
     return images

@@ -14,9 +14,11 @@ from PIL import Image
 from benchmarks import served_accuracy
 from tests.harness import ROOT, Digits, serving
 from training import evaluate
+from training.data import labelled
+from training.data.labelled import Labelled
 from training.errors import TrainingError
 from training.judge import uploads
-from training.judge.uploads import Labelled, Read
+from training.judge.uploads import Read
 
 
 def write_labels(folder: Path, rows: list[tuple[str, str]]) -> None:
@@ -39,27 +41,27 @@ def test_both_layouts_are_found(digits: Digits, tmp_path: Path) -> None:
     write_labels(tmp_path / "listed", [("a.png", "3")])
     save(digits, 7, tmp_path / "sorted/7/b.png")
     save(digits, 1, tmp_path / "sorted/-1/c.png")
-    found = uploads.find(tmp_path)
+    found = labelled.find(tmp_path)
     assert [(item.source, item.path.name, item.label) for item in found] == [
         ("listed", "a.png", 3),
         ("sorted", "b.png", 7),
         ("sorted", "c.png", -1),
     ]
-    assert uploads.find(tmp_path / "listed")[0].label == 3
+    assert labelled.find(tmp_path / "listed")[0].label == 3
 
 
 @pytest.mark.parametrize("label", ["x", "10", "", "-2"])
 def test_a_label_that_is_none_is_named(tmp_path: Path, label: str) -> None:
     write_labels(tmp_path / "source", [("a.png", label)])
     with pytest.raises(TrainingError, match=rf"label '{label}' is unknown; allowed: 0 to 9, and -1"):
-        uploads.find(tmp_path)
+        labelled.find(tmp_path)
 
 
 def test_a_folder_without_pictures_says_what_is_looked_for(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"holds no labelled pictures: no labels\.csv"):
-        uploads.find(tmp_path)
+        labelled.find(tmp_path)
     with pytest.raises(TrainingError, match="is no folder"):
-        uploads.find(tmp_path / "absent")
+        labelled.find(tmp_path / "absent")
 
 
 def test_the_report_counts_what_was_right_accepted_and_sure() -> None:
@@ -91,7 +93,7 @@ def test_a_file_that_is_no_picture_is_named(server: str, tmp_path: Path) -> None
     write_labels(tmp_path, [("broken.png", "1"), ("broken.png", "1")])
     (tmp_path / "broken.png").write_bytes(b"no picture")
     with pytest.raises(TrainingError, match=r"broken\.png was answered with an error: .*no image"):
-        uploads.ask(uploads.find(tmp_path), server, None)
+        uploads.ask(labelled.find(tmp_path), server, None)
 
 
 @pytest.fixture
@@ -112,7 +114,7 @@ def test_a_model_that_reads_no_digits_is_named_or_left_out(
     server_of_letters: str, digits: Digits, tmp_path: Path
 ) -> None:
     save(digits, 4, tmp_path / "pictures/4/four.png")
-    pictures = uploads.find(tmp_path / "pictures")
+    pictures = labelled.find(tmp_path / "pictures")
     with pytest.raises(TrainingError, match=r"'letters' reads labels, not digits: it answered '[a-j]' to .*four\.png"):
         uploads.ask(pictures, server_of_letters, None)
     assert uploads.ask(pictures, server_of_letters, "digits")[0].digit == 4
@@ -124,7 +126,7 @@ def test_a_model_that_reads_no_digits_is_named_or_left_out(
 def test_a_listed_file_that_is_missing_is_named(tmp_path: Path) -> None:
     write_labels(tmp_path, [("lost.png", "1")])
     with pytest.raises(TrainingError, match=r"lost\.png is listed in labels\.csv and is not there \(1 in all\)"):
-        uploads.find(tmp_path)
+        labelled.find(tmp_path)
 
 
 def test_large_files_go_in_several_requests(tmp_path: Path) -> None:
@@ -150,4 +152,4 @@ def test_a_service_that_is_not_there_is_named(tmp_path: Path) -> None:
     write_labels(tmp_path, [("a.png", "1")])
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(TrainingError, match=r"http://127\.0\.0\.1:9 does not answer as a numeral service does"):
-        uploads.ask(uploads.find(tmp_path), "http://127.0.0.1:9", None)
+        uploads.ask(labelled.find(tmp_path), "http://127.0.0.1:9", None)

@@ -1,0 +1,32 @@
+"""Labelled pictures are learned from as the service would read them."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from service.picture.normalise import normalise
+from tests.harness import Digits
+from training.data import labelled
+from training.data.dataset import NOT_A_DIGIT
+from training.networks.googlenet import CONTRACT
+
+
+def test_all_candidates_of_a_picture_have_its_label(tmp_path: Path, digits: Digits) -> None:
+    light = np.linspace(0, 40, 90)[:, None]
+    photo = np.full((90, 90), 160.0) + light
+    photo[15:71, 15:71] -= np.asarray(Image.fromarray(digits.pick(5)).resize((56, 56))) / 2
+    picture = Image.fromarray(photo.astype(np.uint8))
+    picture.save(tmp_path / "five.png")
+    Image.fromarray(255 - photo.astype(np.uint8)).save(tmp_path / "none.png")
+    Image.new("L", (40, 40), 200).save(tmp_path / "blank.png")
+    (tmp_path / "labels.csv").write_text("filename,label\nfive.png,5\nnone.png,-1\nblank.png,3\n")
+    read = labelled.read(tmp_path, CONTRACT)
+    assert read.owners.tolist() == [0, 0, 1, 1]
+    assert read.labels.tolist() == [5, NOT_A_DIGIT, 3]
+    made = read.to_learn()
+    expected = normalise(picture).digits
+    assert expected is not None
+    assert len(expected) == 2
+    assert made.labels.tolist() == [5, 5, NOT_A_DIGIT, NOT_A_DIGIT], "what the service refuses is left out"
+    assert np.array_equal(made.images[:2].numpy(), expected)

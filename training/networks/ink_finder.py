@@ -1,0 +1,58 @@
+"""A small U-Net (Ronneberger et al. 2015) that tells the ink of what is to be read from all else in a picture."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+# Pixels a side of what it sees.
+SIDE = 64
+
+# Grey levels added to a picture's standard deviation, so that the noise of a blank sheet is not taken for ink.
+LEAST_SPREAD = 3.0
+
+
+def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+class InkFinder(nn.Module):
+    """uint8 [N, 64, 64] → logits of ink [N, 64, 64]. 427,444 parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down1 = conv(1, 16, 5, stride=2)  # N x 16 x 32 x 32
+        self.down2 = nn.Sequential(conv(16, 32, stride=2), conv(32, 32))  # N x 32 x 16 x 16
+        self.down3 = nn.Sequential(conv(32, 64, stride=2), conv(64, 64))  # N x 64 x 8 x 8
+        self.down4 = nn.Sequential(conv(64, 96, stride=2), conv(96, 96), conv(96, 96))  # N x 96 x 4 x 4
+        self.up3 = conv(96 + 64, 64)  # N x 64 x 8 x 8
+        self.up2 = conv(64 + 32, 32)  # N x 32 x 16 x 16
+        self.up1 = nn.Sequential(conv(32 + 16, 24), conv(24, 24))  # N x 24 x 32 x 32
+        self.out = nn.Conv2d(24, 4, 1)  # N x 4 x 32 x 32, the four pixels of each
+
+    def forward(self, images: Tensor) -> Tensor:
+        one = self.down1(standardised(images))
+        two = self.down2(one)
+        three = self.down3(two)
+        four = self.down4(three)
+        # What the whole picture is like, told to each of its parts.
+        four = four + four.mean((2, 3), keepdim=True)
+        three = self.up3(torch.cat([twice(four), three], dim=1))
+        two = self.up2(torch.cat([twice(three), two], dim=1))
+        one = self.up1(torch.cat([twice(two), one], dim=1))
+        return F.pixel_shuffle(self.out(one), 2).squeeze(1)
+
+
+def twice(maps: Tensor) -> Tensor:
+    return F.interpolate(maps, scale_factor=2.0, mode="nearest")
+
+
+def standardised(images: Tensor) -> Tensor:
+    """uint8 [N, 64, 64] → float32 [N, 1, 64, 64], each with a mean of 0; whatever its contrast, about as strong."""
+    levels = images.to(torch.float32)
+    distance = levels - levels.mean((1, 2), keepdim=True)
+    spread = distance.square().mean((1, 2), keepdim=True).sqrt()
+    return (distance / (spread + LEAST_SPREAD)).unsqueeze(1)
