@@ -39,7 +39,7 @@ PAGES = pages()
 
 
 class ImageUpload(bentoml.IODescriptor):
-    """One or more image files, in any form field or as the raw body; `?model=NAME` chooses the model."""
+    """One or more image files, in any form field or as the raw body. `?model=NAME` and `?explain=1` ask for more."""
 
     image: Path
 
@@ -99,7 +99,7 @@ class Numeral:
 
     @bentoml.api(route="/classify", input_spec=ImageUpload, output_spec=Answer)
     async def classify(self, image: Request) -> Response:
-        """Reads each uploaded image. `?model=NAME` chooses the model, /models lists them."""
+        """Reads each uploaded image. `?model=NAME` chooses one of /models, `?explain=1` shows the candidates."""
         raise NotImplementedError("uploads are answered by service.web.boundary; this stands for them in /docs.json")
 
 

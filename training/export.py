@@ -61,8 +61,8 @@ class Arguments:
     """the artefact's folder; one that is there is replaced"""
     data_dir: Path = Path("data")
     uploads: Path | None = None
-    """a folder of labelled pictures, none of them trained on: temperature and threshold are fitted on these, in place of
-    uploads made by code"""
+    """a folder of labelled pictures, none of them trained on: temperature and threshold are fitted on these, in place
+    of uploads made by code"""
 
 
 def sha256(path: Path) -> str:
@@ -82,6 +82,10 @@ def calibration_images(arguments: Arguments, recipe: Recipe, dataset: Dataset) -
 
     A network that has trained on the validation split is sure of it; then it is the test split, for want of another.
     """
+    if arguments.uploads and not are_digits(dataset.labels, recipe.contract):
+        raise TrainingError(
+            f"uploads is {arguments.uploads}; that is for digits, and {recipe.network} reads {recipe.data}"
+        )
     if arguments.uploads:
         return labelled.read(arguments.uploads, recipe.contract)
     if recipe.validate_on_test:

@@ -2,14 +2,14 @@
 
 import math
 
-# Probabilities are rounded to six places: what is less counts as so much.
-LEAST = 1e-6
+# What is less counts as so much: none is so sure that it overrules all others.
+LEAST = 1e-3
 
 
 def agreed(candidates: list[list[float]]) -> list[float]:
     """The geometric mean of their probabilities, to six places: a logarithmic opinion pool (Genest and Zidek 1986).
 
-    Where they disagree none is high, and the answer is unsure; one that is in doubt itself has little weight.
+    Where two that are sure disagree, the answer is unsure; one that is in doubt itself has little weight.
     """
     if len(candidates) == 1:
         return candidates[0]

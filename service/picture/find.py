@@ -88,8 +88,10 @@ def closest(look: Look) -> tuple[Region, Grey]:
         closer = closer_to_ink(region, probability > INK)
         if closer is None:
             break
-        region = closer
-        (probability,) = find_ink([look(region)])
+        (near,) = find_ink([look(closer)])
+        if not (near > INK).any():
+            break
+        region, probability = closer, near
     return region, probability
 
 
@@ -100,7 +102,7 @@ def is_lost(mask: Mask, share: float = LOST) -> bool:
 
 def parts(shape: tuple[int, int]) -> list[Region]:
     """Squares that cover a picture and half of each other."""
-    side = max(min(shape), PART * max(shape))
+    side = PART * max(shape)
     tops, lefts = (np.linspace(0, length - min(length, side), number_of(length, side)) for length in shape)
     height, width = (min(length, side) / length for length in shape)
     return [

@@ -36,7 +36,10 @@ class Normalised(NamedTuple):
 
 def normalise(image: Image.Image) -> Normalised:
     """An upright picture of any mode that Pillow has opened; only its first frame is looked at."""
-    return normalise_grey(to_grey(image), image.size, lambda region: to_grey(image.crop(pixels_of(region, image.size))))
+    # Of more than eight bits each part would be stretched by itself, and what is blank become noise.
+    in_bytes = not image.mode.startswith("I") and image.mode != "F"
+    look = (lambda region: to_grey(image.crop(pixels_of(region, image.size)))) if in_bytes else None
+    return normalise_grey(to_grey(image), image.size, look)
 
 
 def normalise_grey(grey: Grey, size: tuple[int, int], look: Look | None = None) -> Normalised:
@@ -48,7 +51,7 @@ def normalise_grey(grey: Grey, size: tuple[int, int], look: Look | None = None) 
     by_rules = by_contrast(grey, size)
     if by_rules.sure and by_rules.digit is not None:
         return Normalised(by_rules.digit[np.newaxis], (CONTRAST,))
-    look = look if look and size != grey.shape[::-1] else looking_at(grey)
+    look = looking_at(grey, look if size != grey.shape[::-1] else None)
     found = find(look)
     if found.digit is not None and overlooked(by_rules.several, found.region, grey.shape, look):
         return Normalised(None, reason=by_rules.reason)
@@ -68,14 +71,21 @@ def overlooked(digits: tuple[Box, ...], region: Region, shape: tuple[int, int], 
 def joined(by_rules: ByContrast, found: Found) -> Normalised:
     """The network that finds the ink has the last word on whether there is any of a single digit."""
     if found.digit is None:
-        return Normalised(None, reason=by_rules.reason or found.reason)
+        sees_nothing = found.reason is not None and found.reason.startswith("blank")
+        return Normalised(None, reason=by_rules.reason if by_rules.reason and sees_nothing else found.reason)
     if by_rules.digit is None:
         return Normalised(found.digit[np.newaxis], (LEARNED,))
     return Normalised(np.stack([by_rules.digit, found.digit]), (CONTRAST, LEARNED))
 
 
-def looking_at(grey: Grey) -> Look:
+def looking_at(grey: Grey, closer: Look | None = None) -> Look:
+    """`closer`: at the picture that `grey` was made from, where it has more pixels."""
+
     def look(region: Region) -> Grey:
+        if region == WHOLE:
+            return grey
+        if closer:
+            return closer(region)
         left, top, right, bottom = pixels_of(region, grey.shape[::-1])
         return grey[top:bottom, left:right]
 
@@ -83,7 +93,7 @@ def looking_at(grey: Grey) -> Look:
 
 
 def pixels_of(region: Region, size: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom, as Pillow has them, in a picture of width and height `size`; five a side or more."""
+    """Left, top, right and bottom, as Pillow has them, in a picture of width and height `size`; none less than five."""
     left, right = span(region.left, region.right, size[0])
     top, bottom = span(region.top, region.bottom, size[1])
     return left, top, right, bottom

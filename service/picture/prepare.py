@@ -17,8 +17,8 @@ from service.picture.resize import resize
 from service.picture.structure.limits import Limits, damaged
 from service.picture.structure.scan import QUICK_FORMATS, format_of, strip
 
-# What is up to this takes about as long to prepare as the way to another process and back: bytes of the file and of
-# what its scan leaves of it, pixels, and parts of its structure.
+# What is up to this takes about as long to prepare as the way to another process and back, or a millisecond or two
+# where its ink has to be found: bytes of the file and of what its scan leaves of it, pixels, parts of its structure.
 QUICK_BYTES = 64_000
 QUICK_STRIPPED_BYTES = 16_000
 QUICK = Limits(pixels=32 * 32, parts=64)

@@ -27,7 +27,9 @@ class Answer(bentoml.IODescriptor):
     probabilities: dict[str, float] | None = Field(description="by label")
     model: dict[str, str] = Field(description="name, precision and sha256 of the model file")
     provider: str = Field(description="the execution provider that is active")
-    batch_size: int = Field(description="images in the run of the network that this one was in; 0: in none")
+    batch_size: int = Field(
+        description="candidates in the run of the network that this image's were in, one or two an image; 0: in none"
+    )
     latency_ms: dict[str, float] = Field(description="read, decode, normalise, queue, inference and total")
     note: str | None = Field(description="such as: only the first of several frames was read")
     file: str | None = Field(description="the file name that the client gave")
@@ -68,7 +70,7 @@ def explained(artefact: Artefact, assumed: tuple[str, ...], candidates: list[lis
     """What was read in each candidate by itself."""
     return [
         {"assumed": what, "read": artefact.labels[row.index(max(row))], "confidence": max(row)}
-        for what, row in zip(assumed, candidates, strict=False)
+        for what, row in zip(assumed, candidates, strict=True)
     ]
 
 

@@ -134,7 +134,7 @@ def test_memory_at_rest(container: Container) -> None:
     logger.info("memory of each worker: %s MB, of each process for pictures: %s MB", workers, preparers)
     assert len(workers) == len(preparers) == container.workers() == min(2, len(os.sched_getaffinity(0)))
     assert max(workers) <= 265
-    assert max(preparers) <= 45
+    assert max(preparers) <= 85
 
 
 def test_memory_at_most(digits: Digits) -> None:

@@ -11,9 +11,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from service.model import artefact
+from tests.harness import Digits
 from tests.training.tiny import SAMPLE
 from training import export, train
 from training.artefact import onnx_file, parity, torchscript
@@ -54,6 +56,16 @@ def test_the_service_loads_what_was_exported(exported: Path) -> None:
     loaded = artefact.load(exported)
     assert loaded.labels == tuple("0123456789")
     assert {path.name for path in exported.iterdir()} == {"model.onnx", "model.int8.onnx", "model.pt", "metadata.json"}
+
+
+def test_it_is_calibrated_on_real_pictures_where_there_are_some(run: Path, tmp_path: Path, digits: Digits) -> None:
+    for number in range(60):
+        folder = tmp_path / "uploads" / str(digits.labels[number * 80])
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(255 - digits.images[number * 80]).save(folder / f"{number}.png")
+    export.main([str(run), str(tmp_path / "target"), "--uploads", str(tmp_path / "uploads")])
+    calibration = metadata_of(tmp_path / "target")["calibration"]
+    assert (calibration["split"], calibration["images"]) == ("uploads", 60)
 
 
 def test_metadata_says_what_was_measured(run: Path, exported: Path) -> None:

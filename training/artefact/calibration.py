@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from service.picture.candidates import LEAST
 from training.data.dataset import NOT_A_DIGIT
+from training.errors import TrainingError
 
 # The reject threshold is put where this share of the validation images that belong to no class reach it, and, if that
 # is higher, where of those accepted that do belong to one this share are read wrong.
@@ -42,8 +43,8 @@ class Calibration:
 class Read:
     """logits: float32 [M, classes], of the candidates of N images; owners: int64 [M], the number of each one's image.
 
-    labels: int64 [N], `NOT_A_DIGIT` among them or not; of every kind as many at even as at odd numbers. An image may have
-    no candidate.
+    labels: int64 [N], `NOT_A_DIGIT` among them or not; of every kind as many at even as at odd numbers. An image may
+    have no candidate.
     """
 
     logits: Tensor
@@ -54,6 +55,16 @@ class Read:
         """Every other image, from number `start`."""
         kept = self.owners % 2 == start
         return Read(self.logits[kept], self.owners[kept] // 2, self.labels[start::2])
+
+    @property
+    def seen(self) -> Tensor:
+        """bool [N]: what has a candidate; the rest is refused whatever the threshold."""
+        return torch.bincount(self.owners, minlength=len(self.labels)) > 0
+
+    @property
+    def known(self) -> Tensor:
+        """bool [N]: what belongs to a class."""
+        return self.labels != NOT_A_DIGIT
 
     def probabilities(self, temperature: float) -> Tensor:
         """float32 [N, classes], what each image's candidates come to; 0 for what has none."""
@@ -68,13 +79,18 @@ def of_single_images(logits: Tensor, labels: Tensor) -> Read:
 
 
 def calibrate(read: Read) -> Calibration:
-    """Fits on every other image, and measures on the rest."""
+    """Fits on every other image, and measures on the rest.
+
+    Raises TrainingError where one of the halves holds no image of a class that the normaliser lets through.
+    """
     fitted, measured = read.part(0), read.part(1)
+    if not all((half.seen & half.known).any() for half in (fitted, measured)):
+        raise TrainingError(f"of {len(read.labels)} pictures too few hold a digit that is not refused unread")
     temperature = fit_temperature(fitted)
     threshold = reject_threshold(fitted, temperature)
     probabilities = measured.probabilities(temperature)
-    sure = probabilities.amax(dim=1) >= threshold
-    strangers = measured.labels == NOT_A_DIGIT
+    sure = (probabilities.amax(dim=1) >= threshold) & measured.seen
+    strangers = ~measured.known
     right = probabilities.argmax(dim=1) == measured.labels
     return Calibration(
         temperature=temperature,
@@ -89,10 +105,11 @@ def calibrate(read: Read) -> Calibration:
 def reject_threshold(read: Read, temperature: float) -> float:
     probabilities = read.probabilities(temperature)
     sure = probabilities.amax(dim=1)
-    known = read.labels != NOT_A_DIGIT
-    if known.all():
-        return torch.quantile(sure, 1 - ACCEPTED_SHARE).item()
-    against_strangers = torch.quantile(sure[~known], 1 - FALSE_ACCEPT_RATE).item()
+    known = read.known & read.seen
+    if read.known.all():
+        return torch.quantile(sure[known], 1 - ACCEPTED_SHARE).item()
+    # Those that are refused unread count among those that are to be kept out.
+    against_strangers = torch.quantile(sure[~read.known], 1 - FALSE_ACCEPT_RATE).item()
     wrong = probabilities.argmax(dim=1)[known] != read.labels[known]
     return max(against_strangers, against_mistakes(sure[known], wrong))
 
@@ -107,8 +124,7 @@ def against_mistakes(sure: Tensor, wrong: Tensor) -> float:
 
 def fit_temperature(read: Read) -> float:
     """The temperature of least cross entropy (Guo et al. 2017) of the images that belong to a class."""
-    seen = torch.bincount(read.owners, minlength=len(read.labels)) > 0
-    known = (read.labels != NOT_A_DIGIT) & seen
+    known = read.known & read.seen
 
     def loss(log_temperature: float) -> float:
         probabilities = read.probabilities(math.exp(log_temperature))[known]

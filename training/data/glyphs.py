@@ -54,10 +54,15 @@ def font_paths(held_out: bool) -> tuple[Path, ...]:
 @functools.cache
 def hand_paths(folder: str, held_out: bool) -> tuple[Path, ...]:
     """Fonts of handwriting: `folder` has a folder for each family. None where `folder` is ""."""
-    found = (
-        sorted(path for path in Path(folder).glob("*/*") if path.suffix in (".woff2", ".ttf", ".otf")) if folder else []
-    )
-    return tuple(path for path in found if (path.parent.name in HELD_OUT_HANDS) == held_out)
+    found = sorted(Path(folder).glob("*/*")) if folder else []
+    fonts = (path for path in found if path.suffix in (".woff2", ".ttf", ".otf") and has_digits(path))
+    return tuple(path for path in fonts if (path.parent.name in HELD_OUT_HANDS) == held_out)
+
+
+def has_digits(path: Path) -> bool:
+    """Whether each looks different: fonts come in parts, and what is not in one has a box in its place, or nothing."""
+    drawn = [printed(digit, path) for digit in "0123456789"]
+    return all(ink.any() for ink in drawn) and len({ink.tobytes() for ink in drawn}) == len(drawn)
 
 
 def checked(folder: str) -> str:

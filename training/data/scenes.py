@@ -18,6 +18,9 @@ from training.data.strokes import Ink
 LEAST_CONTRAST = 4
 LEAST_TO_NOISE = 0.55
 
+# Of a glyph that may be no more than dust.
+MOST_TRIES = 100
+
 # Pixels a side that MNIST's digits are enlarged to, so that there is no more to see of their pixels.
 ENLARGED = 84
 
@@ -123,9 +126,10 @@ def digit_scene(
 
 
 def seen(make: Callable[[], Scene]) -> Scene:
-    """Again until it can be."""
-    while not is_visible(scene := make()):
-        pass
+    """Again until it can be, if it ever can."""
+    for _ in range(MOST_TRIES):
+        if is_visible(scene := make()):
+            break
     return scene
 
 

@@ -27,7 +27,17 @@ from training.networks import NETWORKS
 SEED = 20_260_002
 
 CLEAN = Conditions(
-    ruled=0, framed=0, edge=0, neighbours=0, text=0, specks=0, hole=0, contrast=(40, 200), blur=(0.1, 0.4), one_bit=0
+    ruled=0,
+    framed=0,
+    edge=0,
+    neighbours=0,
+    text=0,
+    specks=0,
+    hole=0,
+    contrast=(40, 200),
+    blur=(0.1, 0.4),
+    shaken=0,
+    one_bit=0,
 )
 
 # Pixels a side of a digit that was cut out by its bounding box.

@@ -7,7 +7,7 @@ from PIL import Image
 
 from service.model.artefact import load
 from service.model.engine import Engine
-from service.picture.find import WHOLE, Found, Region, closer_to_ink, find, within
+from service.picture.find import WHOLE, Found, Region, closer_to_ink, find, parts, within
 from service.picture.ink_finder import SIDE, find_ink, fitted
 from service.picture.normalise import CANONICAL, CONTRAST, LEARNED, looking_at, normalise, pixels_of
 from service.picture.shapes import Box
@@ -64,8 +64,21 @@ def test_digits_beside_a_black_margin(digits: Digits) -> None:
     assert share_read(pictures) > 0.9
 
 
-def test_a_small_digit_is_looked_at_more_closely(digits: Digits) -> None:
-    assert share_read([(sheet(digit, (300, 300), 42, 30, 200), label) for digit, label in some(digits)]) > 0.9
+@pytest.mark.parametrize("size", [(300, 300), (300, 212), (90, 300)])
+def test_a_small_digit_is_looked_at_more_closely(digits: Digits, size: tuple[int, int]) -> None:
+    """Its ink takes about a tenth of the longer side, on a page or a strip of one."""
+    assert share_read([(sheet(digit, size, 42, 30, 150), label) for digit, label in some(digits)]) > 0.85
+
+
+@pytest.mark.parametrize("shape", [(128, 128), (128, 90), (20, 128), (96, 5)])
+def test_parts_cover_the_picture(shape: tuple[int, int]) -> None:
+    covered = np.zeros(shape, bool)
+    for region in parts(shape):
+        left, top, right, bottom = pixels_of(region, shape[::-1])
+        covered[top:bottom, left:right] = True
+        assert max(right - left, bottom - top) < 0.45 * max(shape)
+    assert covered.all()
+    assert len(parts(shape)) <= 16
 
 
 def test_a_digit_whose_ink_fills_the_picture_in_either_polarity(digits: Digits) -> None:
@@ -138,3 +151,11 @@ def test_only_a_picture_in_doubt_has_two_candidates(digits: Digits) -> None:
     assert normalise(drawing).assumed == (CONTRAST,)
     assert normalise(photo).assumed == (CONTRAST, LEARNED)
     assert normalise(Image.fromarray(digits.pick(3))).assumed == (CANONICAL,)
+
+
+def test_a_blank_part_of_sixteen_bits_is_not_stretched_to_noise(digits: Digits) -> None:
+    levels = sheet(digits.pick(5), (400, 400), 60, 200, 250) * 200
+    levels += np.random.default_rng(0).normal(0, 30, levels.shape)
+    digits_found = normalise(Image.fromarray(levels.astype(np.uint16))).digits
+    assert digits_found is not None
+    assert ENGINE.run(digits_found).sum(axis=0).argmax() == 5

@@ -311,7 +311,7 @@ def test_a_canonical_digit_compressed_is_passed_on_as_it_is(label: int, quality:
     buffer = BytesIO()
     Image.fromarray(digit).save(buffer, "JPEG", quality=quality)
     picture = Image.open(buffer)
-    (again,) = normalise(picture).digits  # type: ignore[misc]  # it is there
-    assert again is not None
-    assert np.abs(again.astype(int) - digit).mean() < 15
+    candidates = normalise(picture).digits
+    assert candidates is not None
+    assert np.abs(candidates.astype(int) - digit).mean() < 15
     assert read(picture) == label

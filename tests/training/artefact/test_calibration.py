@@ -15,6 +15,7 @@ from training.artefact.calibration import (
     of_single_images,
 )
 from training.data.dataset import NOT_A_DIGIT
+from training.errors import TrainingError
 
 
 def confidences(read: Read, temperature: float) -> Tensor:
@@ -83,3 +84,18 @@ def test_candidates_of_one_picture_are_averaged() -> None:
     assert probabilities[0].tolist() == pytest.approx(served, abs=1e-5), "as the service does"
     assert probabilities[1].tolist() == [0, 0], "a picture without candidates has no probabilities"
     assert probabilities[2, 0] > 0.99
+
+
+def test_what_is_refused_unread_does_not_lower_the_threshold() -> None:
+    logits = torch.randn(2_000, 10, generator=Generator().manual_seed(0)) * 3
+    labels = logits.argmax(dim=1)
+    read = Read(logits[:1_900], torch.arange(1_900), labels)
+    calibration = calibrate(read)
+    assert calibration.reject_threshold > 0.1
+    assert calibration.accepted_share == pytest.approx(0.95 * 0.995, abs=0.01)
+
+
+@pytest.mark.parametrize("labels", [[NOT_A_DIGIT, NOT_A_DIGIT, 1, NOT_A_DIGIT], [NOT_A_DIGIT] * 4, [3]])
+def test_too_few_digits_to_fit_on_are_refused(labels: list[int]) -> None:
+    with pytest.raises(TrainingError, match=f"of {len(labels)} pictures too few hold a digit"):
+        calibrate(of_single_images(torch.zeros(len(labels), 10), torch.tensor(labels)))

@@ -22,11 +22,11 @@ def test_all_candidates_of_a_picture_have_its_label(tmp_path: Path, digits: Digi
     Image.new("L", (40, 40), 200).save(tmp_path / "blank.png")
     (tmp_path / "labels.csv").write_text("filename,label\nfive.png,5\nnone.png,-1\nblank.png,3\n")
     read = labelled.read(tmp_path, CONTRACT)
-    assert read.owners.tolist() == [0, 0, 1, 1]
-    assert read.labels.tolist() == [5, NOT_A_DIGIT, 3]
+    assert read.labels.tolist() == [NOT_A_DIGIT, 3, 5], "in the order of their labels"
+    assert read.owners.tolist() == [0, 0, 2, 2]
     made = read.to_learn()
     expected = normalise(picture).digits
     assert expected is not None
     assert len(expected) == 2
-    assert made.labels.tolist() == [5, 5, NOT_A_DIGIT, NOT_A_DIGIT], "what the service refuses is left out"
-    assert np.array_equal(made.images[:2].numpy(), expected)
+    assert made.labels.tolist() == [NOT_A_DIGIT, NOT_A_DIGIT, 5, 5], "what the service refuses is left out"
+    assert np.array_equal(made.images[2:].numpy(), expected)

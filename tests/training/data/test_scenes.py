@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from service.picture.shapes import Box
 from tests.harness import Digits
@@ -144,12 +143,19 @@ def test_one_bit_has_two_levels_and_a_jpeg_nearly_the_same_ones() -> None:
     assert shaken.max() < 80
 
 
-def test_scenes_of_one_kind_alone(sources: Sources) -> None:
-    """Nothing is beside a digit where nothing is to be; a ruled sheet has lines."""
-    rng = np.random.default_rng(5)
-    plain = make_scene(np.ones((40, 10), np.float32), sources.clutter, rng, Margins(1, 1, 1, 1), NOTHING_ELSE)
-    ruled = make_scene(
-        np.ones((40, 10), np.float32), sources.clutter, rng, Margins(1, 1, 1, 1), replace(NOTHING_ELSE, ruled=1)
+def test_a_ruled_sheet_has_lines_and_a_plain_one_none(sources: Sources) -> None:
+    """Of levels that are alike along a row, and not from one row to the next."""
+
+    def spread_of_rows(conditions: Conditions, seed: int) -> float:
+        around = Margins(0.2, 0.2, 3, 3)
+        scene = make_scene(
+            np.ones((40, 10), np.float32), sources.clutter, np.random.default_rng(seed), around, conditions
+        )
+        beside = scene.picture[:, : scene.picture.shape[1] // 4].astype(np.float32)
+        return float(np.abs(np.diff(np.median(beside, axis=1))).max())
+
+    ruled = replace(NOTHING_ELSE, ruled=1, squared=0)
+    with_lines, without = (
+        np.median([spread_of_rows(conditions, seed) for seed in range(20)]) for conditions in (ruled, NOTHING_ELSE)
     )
-    for scene in (plain, ruled):
-        assert Image.fromarray(scene.picture).size == scene.ink.shape[::-1]
+    assert with_lines > 2 * without

@@ -58,8 +58,9 @@ def test_a_digit_is_like_itself_and_not_like_another(digits: Digits) -> None:
 
 
 def test_pictures_are_the_same_for_the_same_seed_however_many_processes_make_them(
-    digits: Digits, uploads: Uploads
+    digits: Digits, uploads: Uploads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
     pieces = Split(torch.from_numpy(digits.images), torch.from_numpy(digits.labels))
     again = upload_like.make(600, 1, Sources(pieces))
     assert torch.equal(again.candidates, uploads.candidates)

@@ -26,7 +26,7 @@ def test_pictures_of_each_kind_are_written_with_their_labels(tmp_path: Path) -> 
             assert max(pixels.shape) > 100
 
 
-def test_the_pictures_never_change(tmp_path: Path) -> None:
+def test_the_pictures_are_the_same_each_time(tmp_path: Path) -> None:
     for name in ("one", "other"):
         made.main([str(tmp_path / name), "--data", "sample", "--count", "3"])
     one, other = (sorted((tmp_path / name).rglob("*.*")) for name in ("one", "other"))
