@@ -97,7 +97,8 @@ def test_the_other_ways_to_ask(clone: Path, served_port: int) -> None:
         output = output[end:]
     assert answers[0]["digit"] == answers[1]["digit"] == 2
     assert answers[1]["model"]["name"] == "alexnet"
-    assert [answer["digit"] for answer in answers[2]] == [2, 2]
+    assert {one["read"] for one in answers[2]["candidates"]} == {"2"}
+    assert [answer["digit"] for answer in answers[3]] == [2, 2]
 
 
 def test_train_evaluate_and_export(clone: Path) -> None:

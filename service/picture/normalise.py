@@ -71,8 +71,7 @@ def overlooked(digits: tuple[Box, ...], region: Region, shape: tuple[int, int], 
 def joined(by_rules: ByContrast, found: Found) -> Normalised:
     """The network that finds the ink has the last word on whether there is any of a single digit."""
     if found.digit is None:
-        sees_nothing = found.reason is not None and found.reason.startswith("blank")
-        return Normalised(None, reason=by_rules.reason if by_rules.reason and sees_nothing else found.reason)
+        return Normalised(None, reason=by_rules.reason or found.reason)
     if by_rules.digit is None:
         return Normalised(found.digit[np.newaxis], (LEARNED,))
     return Normalised(np.stack([by_rules.digit, found.digit]), (CONTRAST, LEARNED))

@@ -60,10 +60,10 @@ def test_with_strangers_the_threshold_keeps_all_but_a_stated_share_of_them_out()
 
 
 def test_where_digits_are_hard_to_read_the_threshold_is_set_by_the_mistakes() -> None:
-    calibration = calibrate(with_strangers(certainty=3))
+    calibration = calibrate(with_strangers(certainty=2))
+    assert calibration.right_share == pytest.approx(1 - WRONG_SHARE, abs=0.003)
     assert calibration.false_accept_rate is not None
-    assert calibration.false_accept_rate < FALSE_ACCEPT_RATE / 2
-    assert calibration.right_share == pytest.approx(1 - WRONG_SHARE, abs=0.005)
+    assert calibration.false_accept_rate < FALSE_ACCEPT_RATE
 
 
 def test_the_threshold_lies_where_one_in_two_hundred_is_wrong() -> None:
