@@ -56,6 +56,7 @@ def variants(arguments: Arguments) -> dict[str, Recipe]:
         batch_size=64,
         learning_rate=0.05,
         written_digits=round(RECIPES["googlenet"].written_digits * share),
+        scenes=round(RECIPES["googlenet"].scenes * share),
         not_digits=round(RECIPES["googlenet"].not_digits * share),
         augmentation=FULL,
     )

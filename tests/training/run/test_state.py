@@ -39,8 +39,10 @@ def one_epoch(training: Training) -> float:
 
 @pytest.mark.parametrize("name", ["googlenet", "alexnet"])
 def test_the_recipe_of_a_shipped_model_takes_a_step(name: str) -> None:
-    training = begun(replace(RECIPES[name], written_digits=4, not_digits=4))
-    assert (training.steps, training.batch_size) == (1, 20)
+    recipe = RECIPES[name]
+    training = begun(replace(recipe, written_digits=4, not_digits=4, scenes=min(recipe.scenes, 8)))
+    assert training.steps == 1
+    assert training.batch_size > 20 if recipe.scenes else training.batch_size == 20
     before = weights(training)
     rate = training.schedule.get_last_lr()
     assert math.isfinite(one_epoch(training))
