@@ -155,8 +155,9 @@ def test_the_threshold_keeps_letters_out_where_they_were_learned(tmp_path: Path)
     train.main([*SMALL, "--run", str(tmp_path / "run")])
     export.main([str(tmp_path / "run"), str(tmp_path / "target")])
     metadata = metadata_of(tmp_path / "target")
-    # Measured on the half that the threshold was not chosen on: four standard deviations of that.
-    assert metadata["calibration"]["false_accept_rate"] == pytest.approx(FALSE_ACCEPT_RATE, abs=0.025)
+    # Measured on the half that the threshold was not chosen on. What this network misreads may keep out more of them.
+    assert metadata["calibration"]["false_accept_rate"] < FALSE_ACCEPT_RATE + 0.015
+    assert metadata["calibration"]["accepted_share"] > 0.05
     assert metadata["calibration"]["images"] > 3000
     assert metadata["reject_threshold"] == metadata["calibration"]["reject_threshold"]
 

@@ -175,7 +175,7 @@ def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
         (["--start-from", "absent"], "absent is no run folder"),
         (
             ["--data", "folder:{folder}"],
-            "written_digits is 50 and not_digits 50; they are for digits, and tiny is to read folder:",
+            "written_digits is 50, not_digits is 50; that is for digits, and tiny is to read folder:",
         ),
         (["--not-digits", "-1"], "not_digits is -1; it must be 0 or more"),
     ],
