@@ -12,7 +12,7 @@ from training import ink_finder
 from training.data.dataset import Split
 from training.data.scenes import Sources
 from training.errors import TrainingError
-from training.networks.ink_finder import SIDE, InkFinder, standardised
+from training.networks.ink_finder import InkFinder, standardised
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,6 @@ def scenes(digits: Digits) -> ink_finder.Scenes:
 
 def test_scenes_are_what_the_service_shows_the_network(scenes: ink_finder.Scenes) -> None:
     assert scenes.pictures.shape == scenes.ink.shape == (512, served.SIDE, served.SIDE)
-    assert served.SIDE == SIDE
     assert (scenes.ink > 127).any(dim=2).any(dim=1).float().mean() > 0.8
 
 
@@ -48,15 +47,15 @@ def test_it_learns_and_is_written(scenes: ink_finder.Scenes, tmp_path: Path) -> 
 
 
 def test_contrast_makes_no_difference() -> None:
-    strong = torch.randint(0, 200, (2, SIDE, SIDE), dtype=torch.uint8)
+    strong = torch.randint(0, 200, (2, served.SIDE, served.SIDE), dtype=torch.uint8)
     assert standardised(strong).mean().abs() < 1e-4
     faint = (strong // 4).to(torch.uint8)
     assert standardised(faint).std() == pytest.approx(float(standardised(strong).std()), rel=0.3)
-    assert standardised(torch.full((1, SIDE, SIDE), 90, dtype=torch.uint8)).abs().max() == 0
+    assert standardised(torch.full((1, served.SIDE, served.SIDE), 90, dtype=torch.uint8)).abs().max() == 0
 
 
 def test_a_perfect_answer_costs_next_to_nothing() -> None:
-    ink = torch.zeros(1, SIDE, SIDE)
+    ink = torch.zeros(1, served.SIDE, served.SIDE)
     ink[:, 20:40, 30:34] = 1
     assert ink_finder.loss_of(ink * 40 - 20, ink) < 0.01
     assert ink_finder.loss_of(20 - ink * 40, ink) > 1

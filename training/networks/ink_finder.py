@@ -4,9 +4,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# Pixels a side of what it sees.
-SIDE = 64
-
 # Grey levels added to a picture's standard deviation, so that the noise of a blank sheet is not taken for ink.
 LEAST_SPREAD = 3.0
 

@@ -13,20 +13,9 @@ from training.data import camera, paper
 from training.data.dataset import NOT_A_DIGIT, Split
 from training.data.scene import Conditions, Margins, Scene, cropped, empty_scene, laid, make_scene
 from training.data.scenes import Sources, any_scene, digit_scene, is_visible
+from training.judge.made import CLEAN
 
-NOTHING_ELSE = Conditions(
-    ruled=0,
-    framed=0,
-    edge=0,
-    neighbours=0,
-    text=0,
-    specks=0,
-    hole=0,
-    contrast=(100, 150),
-    blurred=0,
-    shaken=0,
-    one_bit=0,
-)
+NOTHING_ELSE = replace(CLEAN, contrast=(100, 150), blurred=0)
 
 
 @pytest.fixture(scope="module")
