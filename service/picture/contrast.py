@@ -10,7 +10,7 @@ from service.picture.canonical import canonical, soft_ink
 from service.picture.ink import find_ink
 from service.picture.parts import parts_of_digit, without_lines
 from service.picture.refuse import digits_among, no_ink, several, too_intricate, too_small
-from service.picture.shapes import Box, find_shapes
+from service.picture.shapes import Box, bounds, find_shapes
 
 
 class ByContrast(NamedTuple):
@@ -46,4 +46,7 @@ def by_contrast(grey: Grey, size: tuple[int, int]) -> ByContrast:
 
 
 def touches_border(mask: Mask) -> bool:
-    return bool(mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
+    """Of a mask that is not empty."""
+    box = bounds(mask)
+    height, width = mask.shape
+    return 0 in (box.top, box.left, height - box.bottom, width - box.right)

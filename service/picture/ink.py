@@ -34,25 +34,25 @@ class Ink(NamedTuple):
 
 def find_ink(grey: Grey) -> Ink:
     counts = np.bincount(grey.ravel().astype(np.uint8), minlength=256)
-    if is_flat(counts):
-        return Ink(*ink_on_flat_paper(grey, counts), on_flat_paper=True)
+    cut = cut_of_flat(counts)
+    if cut:
+        return Ink(*ink_on_flat_paper(grey, counts, cut), on_flat_paper=True)
     strength = ink_on_uneven_paper(grey)
     return Ink(strength, strength > INK_THRESHOLD * otsu(strength), on_flat_paper=False)
 
 
-def is_flat(counts: Counts) -> bool:
-    """counts: of the levels 0 to 255."""
+def cut_of_flat(counts: Counts) -> int:
+    """Where the levels of ink and paper part, or 0 where the paper is not flat. counts: of the levels 0 to 255."""
     level = int(counts.argmax())
     if counts[level] < FLAT_SHARE * counts.sum():
-        return False
+        return 0
     cut = cut_of(counts)
     paper = counts[cut:] if level >= cut else counts[:cut]
-    return bool(counts[max(0, level - 3) : level + 4].sum() >= FLAT_PAPER * paper.sum())
+    return cut if counts[max(0, level - 3) : level + 4].sum() >= FLAT_PAPER * paper.sum() else 0
 
 
-def ink_on_flat_paper(grey: Grey, counts: Counts) -> tuple[Grey, Mask]:
-    """counts: of the levels 0 to 255."""
-    cut = cut_of(counts)
+def ink_on_flat_paper(grey: Grey, counts: Counts, cut: int) -> tuple[Grey, Mask]:
+    """counts: of the levels 0 to 255, of which those from `cut` on are of the one, the others of the other."""
     dark = grey < cut
     if paper_is_light(dark):
         paper = cut + int(counts[cut:].argmax())
