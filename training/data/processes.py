@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from numpy.random import Generator
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from training.data.scenes import Sources
@@ -38,6 +39,8 @@ def in_chunks(make: "Make[T]", count: int, seed: list[int], sources: Sources) ->
 
 def remember(sources: Sources) -> None:
     torch.set_num_threads(1)
+    # Small matrices: threads of numpy's linear algebra, one for each core in each process, take three times as long.
+    threadpool_limits(1)
     remembered.append(sources)
 
 
