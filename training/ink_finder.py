@@ -19,12 +19,14 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from service.picture import ink_finder
+from service.picture import find, ink_finder
+from service.picture.shapes import Box, bounds
 from training.artefact import onnx_file
 from training.artefact.quantise import quantise
 from training.data import glyphs
 from training.data.dataset import Split, load_dataset
 from training.data.processes import in_chunks
+from training.data.scene import Scene
 from training.data.scenes import Sources, any_scene
 from training.errors import TrainingError
 from training.networks import NETWORKS
@@ -37,6 +39,12 @@ VALIDATION_SCENES = 3_000
 
 # Weight of the overlap (Dice) beside the cross entropy of single pixels: a thin stroke is few of them.
 OVERLAP = 0.3
+
+# Of the scenes, those that are seen whole, and of large ones those of which a part is seen; of the others what is
+# around the ink, by so many of its longer sides.
+WHOLE_SHARE = 0.5
+PART_SHARE = 0.25
+AROUND = (0.15, 0.9)
 
 # The overlap with the true ink that int8 may lose.
 MOST_LOST = 0.01
@@ -73,7 +81,7 @@ def fitted_scenes(sources: Sources, rng: NumpyGenerator, count: int) -> tuple[np
     """Pictures and ink, as in `Scenes`."""
     pictures, inks = [], []
     for _ in range(count):
-        scene = any_scene(sources, rng).scene
+        scene = looked_at(any_scene(sources, rng).scene, rng)
         picture, shape = ink_finder.fitted(scene.picture.astype(np.float32))
         ink, _ = ink_finder.fitted(scene.ink.astype(np.float32))
         beside = np.ones_like(ink, bool)
@@ -82,6 +90,25 @@ def fitted_scenes(sources: Sources, rng: NumpyGenerator, count: int) -> tuple[np
         pictures.append(picture)
         inks.append(ink)
     return np.stack(pictures), np.stack(inks)
+
+
+def looked_at(scene: Scene, rng: NumpyGenerator) -> Scene:
+    """The whole picture, or a piece of it, as the service has the network look again: where ink is, or at a part."""
+    height, width = scene.ink.shape
+    how = rng.random()
+    if how < WHOLE_SHARE:
+        return scene
+    if how < WHOLE_SHARE + PART_SHARE and max(height, width) >= find.LARGE:
+        side = round(find.PART * max(height, width))
+        top, left = rng.integers(max(1, height - side + 1)), rng.integers(max(1, width - side + 1))
+        box = Box(top, top + side, left, left + side)
+    elif (scene.ink > 127).any():
+        box = bounds(scene.ink > 127)
+        box = box.grown(round(rng.uniform(*AROUND) * box.side) + 2)
+    else:
+        return scene
+    rows, columns = slice(max(0, box.top), box.bottom), slice(max(0, box.left), box.right)
+    return Scene(scene.picture[rows, columns], scene.ink[rows, columns])
 
 
 def loss_of(logits: Tensor, ink: Tensor) -> Tensor:

@@ -27,11 +27,15 @@ MOST_COUNTED = 6
 
 
 class Normalised(NamedTuple):
-    """Either candidates for the digit, uint8 [K, 28, 28], with what each assumes, or why there is none to read."""
+    """Either candidates for the digit, uint8 [K, 28, 28], with what each assumes, or why there is none to read.
+
+    `dropped`: what else was assumed, and why that gives no candidate.
+    """
 
     digits: NDArray[np.uint8] | None
     assumed: tuple[str, ...] = ()
     reason: str | None = None
+    dropped: tuple[tuple[str, str], ...] = ()
 
 
 def normalise(image: Image.Image) -> Normalised:
@@ -52,9 +56,13 @@ def normalise_grey(grey: Grey, size: tuple[int, int], look: Look | None = None) 
     if by_rules.sure and by_rules.digit is not None:
         return Normalised(by_rules.digit[np.newaxis], (CONTRAST,))
     look = looking_at(grey, look if size != grey.shape[::-1] else None)
-    found = find(look)
+    found = find(look, max(size))
     if found.digit is not None and overlooked(by_rules.several, found.region, grey.shape, look):
-        return Normalised(None, reason=by_rules.reason)
+        return nothing(by_rules.reason, by_rules, found)
+    if found.digit is not None and found.region != WHOLE:
+        # By rules as well once more, where the digit is large and what lies far from it does not count.
+        closer = look(found.region)
+        by_rules = by_contrast(closer, closer.shape[::-1])
     return joined(by_rules, found)
 
 
@@ -71,10 +79,20 @@ def overlooked(digits: tuple[Box, ...], region: Region, shape: tuple[int, int], 
 def joined(by_rules: ByContrast, found: Found) -> Normalised:
     """The network that finds the ink has the last word on whether there is any of a single digit."""
     if found.digit is None:
-        return Normalised(None, reason=by_rules.reason or found.reason)
+        return nothing(by_rules.reason or found.reason, by_rules, found)
     if by_rules.digit is None:
-        return Normalised(found.digit[np.newaxis], (LEARNED,))
+        return Normalised(found.digit[np.newaxis], (LEARNED,), dropped=reasons(by_rules, None))
     return Normalised(np.stack([by_rules.digit, found.digit]), (CONTRAST, LEARNED))
+
+
+def nothing(reason: str | None, by_rules: ByContrast, found: Found) -> Normalised:
+    return Normalised(None, reason=reason, dropped=reasons(by_rules, found))
+
+
+def reasons(by_rules: ByContrast, found: Found | None) -> tuple[tuple[str, str], ...]:
+    """Why each gives no digit, as far as it does not."""
+    tried = ((CONTRAST, by_rules.reason), (LEARNED, found.reason if found else None))
+    return tuple((what, why) for what, why in tried if why)
 
 
 def looking_at(grey: Grey, closer: Look | None = None) -> Look:

@@ -10,9 +10,10 @@ from service.picture import ink_finder as served
 from tests.harness import Digits
 from training import ink_finder
 from training.data.dataset import Split
+from training.data.scene import Scene
 from training.data.scenes import Sources
 from training.errors import TrainingError
-from training.networks.ink_finder import InkFinder, standardised
+from training.networks.ink_finder import InkFinder, smoothing, standardised, standardised_around
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +48,32 @@ def test_it_learns_and_is_written(scenes: ink_finder.Scenes, tmp_path: Path) -> 
 
 
 def test_contrast_makes_no_difference() -> None:
-    strong = torch.randint(0, 200, (2, served.SIDE, served.SIDE), dtype=torch.uint8)
+    strong = torch.randint(0, 200, (2, served.SIDE, served.SIDE)).float()
     assert standardised(strong).mean().abs() < 1e-4
-    faint = (strong // 4).to(torch.uint8)
-    assert standardised(faint).std() == pytest.approx(float(standardised(strong).std()), rel=0.3)
-    assert standardised(torch.full((1, served.SIDE, served.SIDE), 90, dtype=torch.uint8)).abs().max() == 0
+    assert standardised(strong // 4).std() == pytest.approx(float(standardised(strong).std()), rel=0.3)
+    assert standardised(torch.full((1, served.SIDE, served.SIDE), 90.0)).abs().max() == 0
+
+
+def test_a_faint_stroke_far_from_a_black_margin_is_clear_among_its_neighbours() -> None:
+    levels = torch.full((1, served.SIDE, served.SIDE), 200.0)
+    levels[:, :, :20] = 0
+    levels[:, 20:40, 50] = 185
+    in_the_whole, nearby = standardised(levels), standardised_around(levels, smoothing(4.0))
+    paper, stroke = (0, 30, 40), (0, 30, 50)
+    assert abs(float(in_the_whole[paper] - in_the_whole[stroke])) < 0.3
+    assert abs(float(nearby[paper] - nearby[stroke])) > 1
+
+
+def test_what_is_looked_at_again_holds_the_ink() -> None:
+    ink = np.zeros((200, 150), np.uint8)
+    ink[90:120, 60:80] = 255
+    rng = np.random.default_rng(0)
+    seen = [ink_finder.looked_at(Scene(255 - ink, ink), rng) for _ in range(200)]
+    assert all(np.array_equal(one.picture, 255 - one.ink) for one in seen)
+    closer = [one for one in seen if one.ink.size < ink.size and one.ink.any()]
+    assert 0.2 < len(closer) / len(seen) < 0.6
+    assert sum(np.count_nonzero(one.ink) == 600 for one in closer) > 0.5 * len(closer)
+    assert any(one.ink.shape == (80, 80) for one in seen), "a part as `find` looks at it"
 
 
 def test_a_perfect_answer_costs_next_to_nothing() -> None:

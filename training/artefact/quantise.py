@@ -1,5 +1,6 @@
 """The int8 artefact: static quantisation for CPUs with VNNI, activations unsigned, weights signed and per channel."""
 
+import itertools
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,7 @@ def quantise(model: Path, images: Tensor, target: Path) -> None:
             weight_type=quantization.QuantType.QInt8,
             per_channel=True,
             op_types_to_quantize=list(QUANTISED),
+            nodes_to_exclude=before_the_network(prepared),
             calibrate_method=quantization.CalibrationMethod.MinMax,
         )
     stripped = onnx.load(target)
@@ -53,3 +55,9 @@ def quantise(model: Path, images: Tensor, target: Path) -> None:
         node.doc_string = ""
         del node.metadata_props[:]
     onnx.save(stripped, target)
+
+
+def before_the_network(model: Path) -> list[str]:
+    """The names of what is done to a picture ahead of the first convolution."""
+    nodes = onnx.load(model).graph.node
+    return [node.name for node in itertools.takewhile(lambda node: node.op_type != "Conv", nodes)]

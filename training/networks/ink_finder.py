@@ -4,8 +4,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# Grey levels added to a picture's standard deviation, so that the noise of a blank sheet is not taken for ink.
+# Pixels a side of a picture.
+SIDE = 64
+
+# Grey levels added to a standard deviation, so that the noise of a blank sheet is not taken for ink.
 LEAST_SPREAD = 3.0
+
+# Pixels: the width of the neighbourhoods that each pixel is compared with, beside the picture as a whole, where a black
+# margin leaves a faint digit next to no contrast.
+NEIGHBOURHOODS = (4.0, 12.0)
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -17,11 +24,14 @@ def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequ
 
 
 class InkFinder(nn.Module):
-    """uint8 [N, 64, 64] → logits of ink [N, 64, 64]. 427,444 parameters."""
+    """uint8 [N, 64, 64] → logits of ink [N, 64, 64]. 428,244 parameters."""
+
+    around: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self.down1 = conv(1, 16, 5, stride=2)  # N x 16 x 32 x 32
+        self.register_buffer("around", torch.stack([*map(smoothing, NEIGHBOURHOODS)]), persistent=False)
+        self.down1 = conv(1 + len(NEIGHBOURHOODS), 16, 5, stride=2)  # N x 16 x 32 x 32
         self.down2 = nn.Sequential(conv(16, 32, stride=2), conv(32, 32))  # N x 32 x 16 x 16
         self.down3 = nn.Sequential(conv(32, 64, stride=2), conv(64, 64))  # N x 64 x 8 x 8
         self.down4 = nn.Sequential(conv(64, 96, stride=2), conv(96, 96), conv(96, 96))  # N x 96 x 4 x 4
@@ -31,7 +41,9 @@ class InkFinder(nn.Module):
         self.out = nn.Conv2d(24, 4, 1)  # N x 4 x 32 x 32, the four pixels of each
 
     def forward(self, images: Tensor) -> Tensor:
-        one = self.down1(standardised(images))
+        levels = images.to(torch.float32)
+        within = [standardised_around(levels, around) for around in self.around]
+        one = self.down1(torch.stack([standardised(levels), *within], dim=1))
         two = self.down2(one)
         three = self.down3(two)
         four = self.down4(three)
@@ -47,9 +59,22 @@ def twice(maps: Tensor) -> Tensor:
     return F.interpolate(maps, scale_factor=2.0, mode="nearest")
 
 
-def standardised(images: Tensor) -> Tensor:
-    """uint8 [N, 64, 64] → float32 [N, 1, 64, 64], each with a mean of 0; whatever its contrast, about as strong."""
-    levels = images.to(torch.float32)
+def standardised(levels: Tensor) -> Tensor:
+    """float32 [N, 64, 64], each with a mean of 0; whatever its contrast, about as strong."""
     distance = levels - levels.mean((1, 2), keepdim=True)
     spread = distance.square().mean((1, 2), keepdim=True).sqrt()
-    return (distance / (spread + LEAST_SPREAD)).unsqueeze(1)
+    return distance / (spread + LEAST_SPREAD)
+
+
+def standardised_around(levels: Tensor, around: Tensor) -> Tensor:
+    """The same of each pixel among those around it, weighed by the `smoothing` of rows and of columns."""
+    distance = levels - around @ levels @ around.T
+    spread = (around @ distance.square() @ around.T).sqrt()
+    return distance / (spread + LEAST_SPREAD)
+
+
+def smoothing(width: float) -> Tensor:
+    """float32 [64, 64]: a Gaussian of standard deviation `width` around each place; each row's sum is 1."""
+    places = torch.arange(SIDE, dtype=torch.float32)
+    weights = torch.exp(-0.5 * ((places[:, None] - places) / width) ** 2)
+    return weights / weights.sum(dim=1, keepdim=True)

@@ -26,7 +26,7 @@ def sheet(digit: NDArray[np.uint8], size: tuple[int, int], side: int, top: int, 
 
 
 def find_in(levels: Levels) -> Found:
-    return find(looking_at(levels))
+    return find(looking_at(levels), max(levels.shape))
 
 
 def share_read(pictures: list[tuple[Levels, int]]) -> float:
