@@ -27,10 +27,13 @@ def shaken(grey: Plane, length: float, rng: Generator) -> Plane:
     return moved
 
 
-def developed(grey: Plane, rng: Generator) -> np.ndarray:
-    """uint8 [H, W]: with the sensor's noise, of any polarity, in a JPEG or not."""
+def developed(grey: Plane, noise: float, rng: Generator) -> np.ndarray:
+    """uint8 [H, W]: with the sensor's noise, of any polarity, in a JPEG or not.
+
+    `noise`: its largest standard deviation.
+    """
     if rng.random() < 0.5:
-        grey = grey + rng.normal(0, rng.uniform(0.5, 9), grey.shape).astype(np.float32)
+        grey = grey + rng.normal(0, rng.uniform(0.05, 1) * noise, grey.shape).astype(np.float32)
     pixels = np.clip(stretched(grey, rng), 0, 255).astype(np.uint8)
     if rng.random() < 0.3:
         pixels = 255 - pixels

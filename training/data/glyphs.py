@@ -19,11 +19,21 @@ LETTERS = "ACDEFHJKMNPRTUVWXYacdefhjkmnprtuvwxy"
 # Those that look like digits are left out: brackets, strokes, the exclamation mark, the comma.
 SIGNS = '#@&%?*+=<>^~$€£§{}"-.©'
 
+# Greek, Cyrillic and Hebrew ones, likewise without those that look like digits.
+FOREIGN_LETTERS = "αγηκλμξπτφχψωΓΔΛΞΠΣΦΨΩджийклмнптфхцшщыюяДЖИЛПФЦШЩЫЮЯאהחמצקשת"
+
+# Hershey's alphabets of them, with the Latin letters that his tables have them at.
+FOREIGN_STROKES = {
+    "greeks": "acgjklmnpsuvwxCDKNPRUWX",
+    "greekc": "acgjklmnpsuvwxCDKNPRUWX",
+    "cyrilc_1": "egijklmnpsuwyzEGIJKLMNPSUWYZ",
+}
+
 STROKE_FONTS = ("futural", "rowmans", "scripts", "cursive", "rowmand", "timesr")
 
 # These are seen in validation alone.
 HELD_OUT_FONTS = ("caladea", "amatic-sc", "roboto")
-HELD_OUT_STROKE_FONTS = ("rowmans",)
+HELD_OUT_STROKE_FONTS = ("rowmans", "greekc")
 
 # Of families of handwriting that a recipe may be given: crossed sevens, a 1 with a foot, brush and pixels among them.
 HELD_OUT_HANDS = (
@@ -34,6 +44,9 @@ HELD_OUT_HANDS = (
     "patrick-hand",
     "swanky-and-moo-moo",
 )
+
+# No font has it.
+NO_CHARACTER = "\U0010ffff"
 
 # The size in pixels in which outline fonts are drawn.
 SIZE = 64
@@ -85,6 +98,29 @@ def stroke_glyphs(held_out: bool) -> dict[str, list[Glyph]]:
             strokes = [list(stroke) for stroke in font.strokes_for_text(character)]
             glyphs.setdefault(character, []).append(in_unit_box(strokes))
     return glyphs
+
+
+@functools.cache
+def foreign_stroke_glyphs(held_out: bool) -> tuple[Glyph, ...]:
+    """Hershey's letters of other alphabets, in a box of 1×1."""
+    glyphs: list[Glyph] = []
+    for name, characters in FOREIGN_STROKES.items():
+        if (name in HELD_OUT_STROKE_FONTS) == held_out:
+            font = HersheyFonts()
+            font.load_default_font(name)
+            letters = ([list(stroke) for stroke in font.strokes_for_text(character)] for character in characters)
+            glyphs += map(in_unit_box, letters)
+    return tuple(glyphs)
+
+
+@functools.cache
+def fonts_with(character: str, held_out: bool) -> tuple[Path, ...]:
+    """Those that have more for it than the box for what is missing."""
+    return tuple(
+        path
+        for path in font_paths(held_out)
+        if not np.array_equal(printed(character, path), printed(NO_CHARACTER, path))
+    )
 
 
 def in_unit_box(strokes: Glyph) -> Glyph:

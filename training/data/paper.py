@@ -20,8 +20,11 @@ def coordinates(shape: tuple[int, int]) -> tuple[Plane, Plane]:
     return y, x
 
 
-def paper(shape: tuple[int, int], rng: Generator) -> Plane:
-    """Grey levels of a blank sheet in uneven light, now and then with the shadow of a hand."""
+def paper(shape: tuple[int, int], blotches: float, rng: Generator) -> Plane:
+    """Grey levels of a blank sheet in uneven light, now and then with the shadow of a hand.
+
+    `blotches`: the largest standard deviation of those that some paper has.
+    """
     y, x = coordinates(shape)
     y, x = y / max(shape) * 2 - 1, x / max(shape) * 2 - 1
     level = rng.uniform(90, 250)
@@ -31,7 +34,8 @@ def paper(shape: tuple[int, int], rng: Generator) -> Plane:
     if rng.random() < 0.15:
         sheet = sheet - rng.uniform(10, 70) * half_plane(shape, rng, softness=rng.uniform(0.5, 12))
     if rng.random() < 0.3:
-        coarse = rng.normal(0, rng.uniform(1, 8), (max(2, shape[0] // 8), max(2, shape[1] // 8))).astype(np.float32)
+        knots = max(2, shape[0] // 8), max(2, shape[1] // 8)
+        coarse = rng.normal(0, rng.uniform(0.1, 0.9) * blotches, knots).astype(np.float32)
         sheet = sheet + np.asarray(Image.fromarray(coarse).resize(shape[::-1], Image.Resampling.BICUBIC))
     blank: Plane = sheet.astype(np.float32)
     return blank

@@ -17,12 +17,15 @@ from training.data import camera, paper
 from training.data.paper import Plane
 from training.data.strokes import Ink
 
-# Pixels of the longer side of a glyph.
-SMALLEST_GLYPH, LARGEST_GLYPH = 10, 110
+# Pixels of the longer side of a glyph. Frames of a webcam and cells of a page have some that are hardly larger than the
+# smallest: this share of all is of up to so many.
+SMALLEST_GLYPH, LARGEST_GLYPH = 8, 110
+SMALL_GLYPH = 16
+SMALL_SHARE = 0.35
 
 # Margins under which a picture is cut out closely, and the share of these that are stretched to a square as well.
 TIGHT = 0.08
-STRETCHED = 0.25
+STRETCHED = 0.5
 
 Clutter = Callable[[Generator], Ink]
 
@@ -42,7 +45,7 @@ class Conditions:
     squared: float = 0.65
     """of what is ruled"""
     framed: float = 0.2
-    edge: float = 0.18
+    edge: float = 0.25
     """the sheet ends beside the digit"""
     neighbours: float = 0.2
     text: float = 0.12
@@ -53,6 +56,8 @@ class Conditions:
     blur: tuple[float, float] = (0.1, 0.75)
     """standard deviation, in widths of a stroke"""
     blurred: float = 0.6
+    noise: float = 9.0
+    """grey levels, the largest standard deviation of the sensor's noise, and about that of the paper's blotches"""
     shaken: float = 0.1
     one_bit: float = 0.12
     largest: int = 224
@@ -88,7 +93,8 @@ def make_scene(
     """`glyph`: cropped to its ink. `clutter` makes glyphs that may stand beside it."""
     around = around or margins(rng)
     turned = cropped(as_written(glyph, rng))
-    size = math.exp(rng.uniform(math.log(SMALLEST_GLYPH), math.log(LARGEST_GLYPH)))
+    largest = SMALL_GLYPH if rng.random() < SMALL_SHARE else LARGEST_GLYPH
+    size = math.exp(rng.uniform(math.log(SMALLEST_GLYPH), math.log(largest)))
     room = 1 + max(around.top + around.bottom, around.left + around.right)
     size = max(6.0, min(size, conditions.largest / room))
     scale = size / max(turned.shape)
@@ -113,7 +119,7 @@ def empty_scene(clutter: Clutter, rng: Generator) -> Scene:
 def on_paper(covered: Plane, box: Box, clutter: Clutter, rng: Generator, conditions: Conditions) -> Scene:
     """`covered`: by the glyph, whose place is `box`."""
     shape = covered.shape
-    sheet = paper.paper(shape, rng)
+    sheet = paper.paper(shape, conditions.noise, rng)
     level = float(np.median(sheet))
     contrast = min(level, math.exp(rng.uniform(*np.log(conditions.contrast))))
     written = covered * (1 - rng.uniform(0, 0.6) * rng.random(shape, np.float32)) if rng.random() < 0.2 else covered
@@ -141,7 +147,7 @@ def photographed(grey: Plane, stroke: float, rng: Generator, conditions: Conditi
         grey = camera.shaken(grey, stroke * rng.uniform(0.5, 1.6), rng)
     if rng.random() < conditions.one_bit:
         return camera.scanned_in_one_bit(grey, rng)
-    return camera.developed(grey, rng)
+    return camera.developed(grey, conditions.noise, rng)
 
 
 def clutter_around(shape: tuple[int, int], box: Box, clutter: Clutter, rng: Generator, conditions: Conditions) -> Plane:

@@ -16,7 +16,7 @@ from training.data.strokes import Ink
 
 # Least distance of ink from the paper around it: in grey levels, and in the noise of both.
 LEAST_CONTRAST = 4
-LEAST_TO_NOISE = 0.55
+LEAST_TO_NOISE = 0.7
 
 # Of a glyph that may be no more than dust.
 MOST_TRIES = 100
@@ -68,8 +68,10 @@ class Sources:
             return cropped(strokes.write(strokes.scribble(rng), rng))
         if how < 0.12:
             return cropped(synthesis.printed_text(synthesis.word(rng), rng, self.held_out))
-        if how < 0.35:
+        if how < 0.3:
             return cropped(synthesis.written_letter(rng, self.held_out))
+        if how < 0.5:
+            return cropped(synthesis.foreign_letter(rng, self.held_out))
         if how < 0.9:
             characters = glyphs.SIGNS if how > 0.8 else glyphs.LETTERS
             hand = (0.0, 0.0, 0.5) if characters == glyphs.LETTERS else (0.0, 0.0, 0.0)
@@ -95,10 +97,11 @@ class Sources:
 
 
 def enlarged(image: np.ndarray, rng: Generator) -> Ink:
-    """A canonical digit, uint8 [28, 28], with edges as sharp as a pen's or as soft as they are."""
+    """A canonical digit, uint8 [28, 28], by a wider pen or a finer one, its edges sharper or as soft as they are."""
     large = Image.fromarray(image).resize((ENLARGED, ENLARGED), Image.Resampling.BICUBIC)
     ink = np.asarray(large, dtype=np.float32) / np.float32(255)
-    sharp: Ink = np.clip((ink - 0.5) * np.float32(rng.uniform(1, 3.5)) + np.float32(0.5), 0, 1)
+    edge = np.float32(rng.uniform(0.35, 0.7))
+    sharp: Ink = np.clip((ink - edge) * np.float32(rng.uniform(1, 3.5)) + np.float32(0.5), 0, 1)
     return cropped(sharp)
 
 

@@ -41,7 +41,8 @@ def not_digits(count: int, seed: int, pieces: Split, held_out: bool = False) -> 
     """
     rng = np.random.default_rng([seed, 2, held_out])
     makers: list[tuple[float, Maker]] = [
-        (0.40, lambda rng: written_letter(rng, held_out)),
+        (0.30, lambda rng: written_letter(rng, held_out)),
+        (0.10, lambda rng: foreign_letter(rng, held_out)),
         (0.20, lambda rng: printed_text(pick(glyphs.LETTERS, rng), rng, held_out)),
         (0.06, lambda rng: printed_text(pick(glyphs.SIGNS, rng), rng, held_out)),
         (0.06, lambda rng: strokes.write(strokes.MARKS[rng.integers(len(strokes.MARKS))], rng)),
@@ -97,6 +98,17 @@ def written_digit(label: int, rng: Generator) -> Ink:
 def written_letter(rng: Generator, held_out: bool) -> Ink:
     ways = glyphs.stroke_glyphs(held_out)[pick(glyphs.LETTERS, rng)]
     return strokes.write(ways[rng.integers(len(ways))], rng)
+
+
+def foreign_letter(rng: Generator, held_out: bool) -> Ink:
+    """Of another alphabet, half of them written."""
+    ways = glyphs.foreign_stroke_glyphs(held_out)
+    if rng.random() < 0.5:
+        return strokes.write(ways[rng.integers(len(ways))], rng)
+    character = pick(glyphs.FOREIGN_LETTERS, rng)
+    fonts = glyphs.fonts_with(character, held_out)
+    # Not every alphabet is in a font that is held out.
+    return glyphs.printed(character, fonts[rng.integers(len(fonts))]) if fonts else foreign_letter(rng, held_out)
 
 
 def several(pieces: Split, rng: Generator) -> Ink:

@@ -38,6 +38,7 @@ CLEAN = Conditions(
     blur=(0.1, 0.4),
     shaken=0,
     one_bit=0,
+    noise=3,
 )
 
 # Pixels a side of a digit that was cut out by its bounding box.
@@ -84,7 +85,7 @@ KINDS: dict[str, Kind] = {
     "squared paper": (around_some, replace(CLEAN, ruled=1, squared=1)),
     "ruled paper": (around_some, replace(CLEAN, ruled=1, squared=0)),
     "faint pencil": (around_some, replace(CLEAN, contrast=(9, 25))),
-    "blur": (around_some, replace(CLEAN, blurred=1, blur=(0.6, 0.9))),
+    "blur": (around_some, replace(CLEAN, blurred=1, blur=(0.5, 0.75))),
     "strip": (around_much, replace(CLEAN, edge=1, largest=480)),
     "anything": (margins, Conditions()),
 }
