@@ -90,14 +90,14 @@ class UploadArguments:
     model: str | None = None
     """the service's default if not given"""
     pictures: Path = Path("runs/uploads")
-    """where confusion.png and mistakes.png go"""
+    """where confusion.png, mistakes.png and risk-coverage.png go"""
 
 
 def evaluate_uploads(arguments: UploadArguments) -> None:
     answers = uploads.ask(labelled.find(arguments.uploads), arguments.url, arguments.model)
     print(uploads.report(answers))
     uploads.save_pictures(answers, arguments.pictures)
-    print(f"confusion matrix and mistakes: {arguments.pictures}")
+    print(f"confusion matrix, mistakes and the curve of risk against coverage: {arguments.pictures}")
 
 
 def main(arguments: list[str] | None = None) -> None:

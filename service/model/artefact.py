@@ -43,6 +43,26 @@ class Measured(BaseModel):
     n: int
 
 
+class Operating(BaseModel):
+    """What a threshold would mean: the share of digits accepted (coverage), of these the share read wrong (risk), and
+    the share accepted of what is no digit."""
+
+    threshold: float
+    coverage: float
+    risk: float
+    false_accept_rate: float | None
+
+
+class Calibration(BaseModel):
+    """What the threshold came to on pictures that it was not chosen on; None in artefacts of before it was kept."""
+
+    accepted_share: float | None = None
+    right_share: float | None = None
+    right_interval_95: tuple[float, float] | None = None
+    false_accept_rate: float | None = None
+    risk_coverage: tuple[Operating, ...] | None = None
+
+
 class Metadata(BaseModel):
     """What the service needs of metadata.json; there is more in it for people to read."""
 
@@ -54,6 +74,7 @@ class Metadata(BaseModel):
     # None in artefacts of before it was known.
     cpu_batch: PositiveInt | None = None
     reject_threshold: float
+    calibration: Calibration = Calibration()
     test: Measured
 
     @model_validator(mode="after")
@@ -80,6 +101,7 @@ class Artefact:
     # Images in one run on a CPU, beyond which it gets no faster.
     cpu_batch: int | None
     reject_threshold: float
+    calibration: Calibration
     test_accuracy: float
     test_images: int
     precision: Precision
@@ -121,6 +143,7 @@ def load(folder: Path, *precisions: Precision) -> Artefact:
         reads_digits=metadata.reads_digits,
         cpu_batch=metadata.cpu_batch,
         reject_threshold=metadata.reject_threshold,
+        calibration=metadata.calibration,
         test_accuracy=metadata.test.accuracy,
         test_images=metadata.test.n,
         precision=precision,

@@ -51,6 +51,7 @@ def summary(engine: Engine) -> dict[str, object]:
         "test_accuracy": artefact.test_accuracy,
         "test_images": artefact.test_images,
         "reject_threshold": artefact.reject_threshold,
+        "calibration": artefact.calibration.model_dump(),
         "provider": engine.provider,
         "max_batch": engine.max_batch,
     }

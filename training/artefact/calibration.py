@@ -5,6 +5,7 @@ An image is a picture's candidates, as the service reads them: the geometric mea
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from scipy.optimize import minimize_scalar
@@ -14,11 +15,16 @@ from torch.nn import functional as F
 from service.picture.candidates import LEAST
 from training.data.dataset import NOT_A_DIGIT
 from training.errors import TrainingError
+from training.judge.accuracy import Accuracy
+from training.judge.confidence import Operating, risk_coverage
 
 # The reject threshold is put where this share of the validation images that belong to no class reach it, and, if that
 # is higher, where of those accepted that do belong to one this share are read wrong.
 FALSE_ACCEPT_RATE = 0.03
 WRONG_SHARE = 0.005
+
+# Of an only candidate: what is less is no number whose logarithm can be taken.
+LEAST_ALONE = 1e-12
 
 # Where every validation image belongs to a class, the threshold is put where this share of them reach it.
 ACCEPTED_SHARE = 0.995
@@ -28,15 +34,18 @@ ACCEPTED_SHARE = 0.995
 class Calibration:
     """The shares are of images that nothing was fitted on; of what is accepted and of a class, `right_share` is right.
 
-    `false_accept_rate` is None where there were only images of a class to choose the threshold on.
+    `false_accept_rate` is None where there were only images of a class to choose the threshold on; `risk_coverage` is
+    what other thresholds would come to.
     """
 
     temperature: float
     reject_threshold: float
     images: int
     accepted_share: float
-    right_share: float
+    right_share: float | None
+    right_interval_95: tuple[float, float] | None
     false_accept_rate: float | None
+    risk_coverage: tuple[Operating, ...]
 
 
 @dataclass(frozen=True)
@@ -68,9 +77,11 @@ class Read:
 
     def probabilities(self, temperature: float) -> Tensor:
         """float32 [N, classes], what each image's candidates come to; 0 for what has none."""
-        each = (self.logits / temperature).softmax(dim=1).clamp(min=LEAST).log()
-        sums = torch.zeros(len(self.labels), each.shape[1]).index_add(0, self.owners, each)
         counts = torch.bincount(self.owners, minlength=len(self.labels))
+        # As the service does: an only candidate is as sure as the network is.
+        least = torch.where(counts > 1, LEAST, LEAST_ALONE)[self.owners, None]
+        each = (self.logits / temperature).softmax(dim=1).clamp(min=least).log()
+        sums = torch.zeros(len(self.labels), each.shape[1]).index_add(0, self.owners, each)
         return (sums / counts.clamp(min=1)[:, None]).softmax(dim=1) * (counts > 0)[:, None]
 
 
@@ -88,18 +99,25 @@ def calibrate(read: Read) -> Calibration:
         raise TrainingError(f"of {len(read.labels)} pictures too few hold a digit that is not refused unread")
     temperature = fit_temperature(fitted)
     threshold = reject_threshold(fitted, temperature)
-    probabilities = measured.probabilities(temperature)
-    sure = (probabilities.amax(dim=1) >= threshold) & measured.seen
-    strangers = ~measured.known
-    right = probabilities.argmax(dim=1) == measured.labels
-    return Calibration(
-        temperature=temperature,
-        reject_threshold=threshold,
-        images=len(read.labels),
-        accepted_share=sure[~strangers].float().mean().item(),
-        right_share=right[sure & ~strangers].float().mean().item(),
-        false_accept_rate=sure[strangers].float().mean().item() if strangers.any() else None,
-    )
+    return Calibration(temperature, threshold, len(read.labels), **shares(measured, temperature, threshold))
+
+
+def shares(read: Read, temperature: float, threshold: float) -> dict[str, Any]:
+    """The part of a `Calibration` that is measured."""
+    probabilities = read.probabilities(temperature)
+    confidences = probabilities.amax(dim=1)
+    accepted = (confidences >= threshold) & read.seen & read.known
+    right = (probabilities.argmax(dim=1) == read.labels) & read.seen
+    strangers = ~read.known
+    of_accepted = Accuracy(int(right[accepted].sum()), int(accepted.sum())) if accepted.any() else None
+    of_digits, of_others = (confidences[part].double().numpy() for part in (read.known, strangers))
+    return {
+        "accepted_share": accepted[read.known].float().mean().item(),
+        "right_share": of_accepted and of_accepted.share,
+        "right_interval_95": of_accepted and of_accepted.interval,
+        "false_accept_rate": (confidences[strangers] >= threshold).float().mean().item() if strangers.any() else None,
+        "risk_coverage": risk_coverage(of_digits, right[read.known].numpy(), of_others),
+    }
 
 
 def reject_threshold(read: Read, temperature: float) -> float:

@@ -1,10 +1,15 @@
 """How well a confidence keeps its word: calibration error, and digits told from what is none."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 BINS = 15
+
+# Shares of the digits that are accepted, at which a curve is told in numbers.
+COVERAGES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -21,3 +26,36 @@ def auroc(of_digits: Floats, of_others: Floats) -> float:
     """The probability that a digit's confidence is above another image's; ties count half."""
     known = np.r_[np.ones(len(of_digits)), np.zeros(len(of_others))]
     return float(roc_auc_score(known, np.r_[of_digits, of_others]))
+
+
+@dataclass(frozen=True)
+class Operating:
+    """What a threshold would mean: the share of digits that it accepts (coverage), and of these the share that is read
+    wrong (risk); the share that it accepts of what is no digit, None where there is none."""
+
+    threshold: float
+    coverage: float
+    risk: float
+    false_accept_rate: float | None
+
+
+def operating(threshold: float, of_digits: Floats, right: Bools, of_others: Floats) -> Operating:
+    """The first three are of digits, `of_digits` and `of_others` their confidences. What was refused unread has 0."""
+    accepted = of_digits >= threshold
+    wrong = float((accepted & ~right).sum() / max(1, accepted.sum()))
+    others = float((of_others >= threshold).mean()) if len(of_others) else None
+    return Operating(threshold, float(accepted.mean()), wrong, others)
+
+
+def risk_coverage(of_digits: Floats, right: Bools, of_others: Floats) -> tuple[Operating, ...]:
+    """The curve of risk against coverage (El-Yaniv and Wiener 2010) at `COVERAGES`, as far as digits were read."""
+    falling = np.sort(of_digits)[::-1]
+    thresholds = [float(falling[max(1, round(share * len(falling))) - 1]) for share in COVERAGES]
+    return tuple(operating(one, of_digits, right, of_others) for one in thresholds if one > 0)
+
+
+def risks(of_digits: Floats, right: Bools) -> tuple[Floats, Floats]:
+    """Coverage and risk with the threshold at each digit in turn, the surest first."""
+    order = np.argsort(-of_digits, kind="stable")
+    counts = np.arange(1, len(order) + 1)
+    return counts / len(order), np.cumsum(~right[order]) / counts

@@ -18,15 +18,16 @@ from training.data.dataset import DIGIT_LABELS, NOT_A_DIGIT
 from training.data.labelled import Labelled
 from training.errors import TrainingError
 from training.judge.accuracy import Accuracy
-from training.judge.confidence import auroc, expected_calibration_error
+from training.judge.confidence import Operating, auroc, expected_calibration_error, risk_coverage, risks
 from training.run import plots
 
 # Less than a service takes by default: 256 files, and five million bytes with the form around them.
 FILES_A_REQUEST = 64
 BYTES_A_REQUEST = 4_000_000
 
-# So many mistakes are shown at most.
+# So many mistakes are shown at most, and so many pairs of digits that are taken for each other.
 WORST = 80
+PAIRS = 10
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,25 @@ def report(answers: Sequence[Read]) -> str:
         lines.append(line_of("all digits", digits))
     if digits and others:
         lines.append(f"AUROC digit against no digit: {auroc(confidences(digits), confidences(others)):.4f}")
+    if pairs := most_confused(digits):
+        lines.append(f"most often taken for another: {pairs}")
+    lines += map(line_of_threshold, risk_coverage(confidences(digits), rights(digits), confidences(others)))
     return "\n".join(lines)
+
+
+def most_confused(digits: Iterable[Read]) -> str:
+    """Whether accepted or not."""
+    wrong = Counter((one.of.label, one.digit) for one in digits if one.digit is not None and not one.right)
+    return ", ".join(f"{label} as {digit} {count}" for (label, digit), count in wrong.most_common(PAIRS))
+
+
+def line_of_threshold(point: Operating) -> str:
+    of_others = "" if point.false_accept_rate is None else f", no digits accepted {point.false_accept_rate:.2%}"
+    return f"threshold {point.threshold:.4f}: accepted {point.coverage:.2%}, of these wrong {point.risk:.2%}{of_others}"
+
+
+def rights(answers: Iterable[Read]) -> np.ndarray:
+    return np.array([answer.right for answer in answers], dtype=bool)
 
 
 def confidences(answers: Iterable[Read]) -> np.ndarray:
@@ -133,12 +152,15 @@ def line_of(source: str, answers: Sequence[Read]) -> str:
 
 
 def save_pictures(answers: Sequence[Read], folder: Path) -> None:
-    """`confusion.png` of the digits that were read, and `mistakes.png`, the surest first."""
+    """`confusion.png` of the digits that were read, `mistakes.png`, the surest first, and `risk-coverage.png`."""
     folder.mkdir(parents=True, exist_ok=True)
     read = [(answer.of.label, answer.digit) for answer in answers if answer.of.label >= 0 and answer.digit is not None]
     if read:
-        labels, digits = (torch.tensor(column) for column in zip(*read, strict=True))
-        plots.save_confusion(labels, digits, DIGIT_LABELS, "uploads", folder / "confusion.png")
+        labels, predictions = (torch.tensor(column) for column in zip(*read, strict=True))
+        plots.save_confusion(labels, predictions, DIGIT_LABELS, "uploads", folder / "confusion.png")
+    if digits := [answer for answer in answers if answer.of.label != NOT_A_DIGIT]:
+        accepted = float(np.mean([answer.accepted for answer in digits]))
+        plots.save_risk_coverage(*risks(confidences(digits), rights(digits)), accepted, folder / "risk-coverage.png")
     mistakes = [answer for answer in answers if is_mistake(answer)]
     mistakes = sorted(mistakes, key=lambda answer: -answer.confidence)[:WORST]
     images = torch.from_numpy(np.stack([thumbnail(answer.of.path) for answer in mistakes])) if mistakes else Tensor()

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import ConfusionMatrixDisplay
@@ -53,6 +54,16 @@ def save_confusion(labels: Tensor, predictions: Tensor, names: Sequence[str], ti
             ax=axes.item(),
         )
         axes.item().set_title(title)
+
+
+def save_risk_coverage(coverage: np.ndarray, risk: np.ndarray, accepted: float, path: Path) -> None:
+    """float64 [N] each: the share of digits accepted, and of these the share read wrong; and where the service is."""
+    with picture(path, 1, 1, (7, 4)) as axes:
+        axes.item().semilogy(100 * coverage, 100 * np.maximum(risk, 1e-5))
+        axes.item().axvline(100 * accepted, linestyle="--", color="grey", label="accepted as served")
+        axes.item().set(xlabel="digits accepted, %", ylabel="of these read wrong, %", ylim=(0.01, None))
+        axes.item().legend()
+        axes.item().grid(alpha=0.3, which="both")
 
 
 def save_contact_sheet(images: Tensor, titles: Sequence[str], path: Path) -> None:

@@ -59,6 +59,16 @@ def test_with_strangers_the_threshold_keeps_all_but_a_stated_share_of_them_out()
     assert calibration.temperature == fit_temperature(read.part(0))
 
 
+def test_a_higher_threshold_accepts_less_and_less_that_is_wrong() -> None:
+    calibration = calibrate(with_strangers(certainty=2))
+    curve = calibration.risk_coverage
+    assert [round(point.coverage, 2) for point in curve] == [0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0]
+    assert [point.threshold for point in curve] == sorted((point.threshold for point in curve), reverse=True)
+    assert curve[0].risk < curve[-1].risk
+    low, high = calibration.right_interval_95 or (1, 0)
+    assert low < (calibration.right_share or 0) < high
+
+
 def test_where_digits_are_hard_to_read_the_threshold_is_set_by_the_mistakes() -> None:
     calibration = calibrate(with_strangers(certainty=2))
     assert calibration.right_share == pytest.approx(1 - WRONG_SHARE, abs=0.003)
@@ -79,11 +89,12 @@ def test_candidates_of_one_picture_are_averaged() -> None:
     logits = torch.tensor([[9.0, 0.0], [0.0, 9.0], [9.0, 0.0]])
     read = Read(logits, torch.tensor([0, 0, 2]), torch.tensor([0, 1, 0]))
     probabilities = read.probabilities(1.0)
+    alone = agreed([(logits[2] / 1.0).softmax(dim=0).tolist()])
     assert probabilities[0].tolist() == pytest.approx([0.5, 0.5])
     served = agreed((logits[:2] / 1.0).softmax(dim=1).tolist())
     assert probabilities[0].tolist() == pytest.approx(served, abs=1e-5), "as the service does"
     assert probabilities[1].tolist() == [0, 0], "a picture without candidates has no probabilities"
-    assert probabilities[2, 0] > 0.99
+    assert probabilities[2].tolist() == pytest.approx(alone, abs=1e-9), "an only candidate is not held back"
 
 
 def test_what_is_refused_unread_does_not_lower_the_threshold() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.judge.confidence import auroc, expected_calibration_error
+from training.judge.confidence import auroc, expected_calibration_error, risk_coverage, risks
 
 
 @pytest.mark.parametrize(("confidence", "share", "error"), [(0.9, 0.9, 0.0), (0.99, 0.9, 0.09), (0.5, 1.0, 0.5)])
@@ -23,3 +23,22 @@ def test_auroc_counts_the_pairs_in_order() -> None:
     assert auroc(np.array([0.9, 0.8]), np.array([0.1, 0.2])) == 1
     assert auroc(np.array([0.9, 0.1]), np.array([0.5, 0.5])) == 0.5
     assert auroc(np.array([0.5]), np.array([0.5])) == 0.5
+
+
+def test_risk_grows_with_coverage_where_the_unsure_are_wrong() -> None:
+    confidences, right = np.linspace(1, 0.01, 100), np.arange(100) < 90
+    curve = risk_coverage(confidences, right, np.array([0.95, 0.3]))
+    assert [(point.coverage, point.risk) for point in curve] == [
+        pytest.approx(pair)
+        for pair in [(0.5, 0), (0.7, 0), (0.8, 0), (0.9, 0), (0.95, 5 / 95), (0.98, 8 / 98), (1, 0.1)]
+    ]
+    assert [point.false_accept_rate for point in curve] == [0.5, 0.5, 1, 1, 1, 1, 1]
+    coverage, risk = risks(confidences[::-1], right[::-1])
+    assert coverage[89] == 0.9
+    assert risk[[89, 99]].tolist() == pytest.approx([0, 0.1])
+
+
+def test_what_was_refused_unread_is_never_covered() -> None:
+    curve = risk_coverage(np.array([0.9, 0.8, 0.0, 0.0]), np.array([True, False, False, False]), np.array([]))
+    assert [(point.coverage, point.risk) for point in curve] == [(0.5, 0.5)]
+    assert curve[0].false_accept_rate is None

@@ -72,6 +72,9 @@ def test_the_report_counts_what_was_right_accepted_and_sure() -> None:
     assert "accepted 90.00%; of these right 88.89%; ECE of those read 10.00%" in report
     assert "4 no digits, accepted 25.00%; refused as unsure 3, blank 1" in report
     assert "AUROC digit against no digit: 0.8750" in report
+    assert "most often taken for another: 4 as 9 1" in report
+    assert "threshold 1.0000: accepted 80.00%, of these wrong 0.00%, no digits accepted 0.00%" in report
+    assert "threshold 0.9000: accepted 90.00%, of these wrong 11.11%, no digits accepted 25.00%" in report
 
 
 def test_a_running_service_is_judged(
@@ -84,7 +87,7 @@ def test_a_running_service_is_judged(
     printed = capsys.readouterr().out
     assert "pictures: accuracy 100.00% (10 of 10" in printed
     assert "1 no digits, accepted 100.00%" in printed
-    for name in ("confusion.png", "mistakes.png"):
+    for name in ("confusion.png", "mistakes.png", "risk-coverage.png"):
         with Image.open(tmp_path / "out" / name) as picture:
             assert picture.width > 300
 
