@@ -59,6 +59,7 @@ def unpack_prepared(text: bytes, content: bytes) -> Prepared:
     made = {
         "pixels": None if shape is None else np.frombuffer(content, np.uint8).reshape(shape),
         "assumed": tuple(values["assumed"]),
+        "dropped": tuple(map(tuple, values["dropped"])),
         "fault": fault and Fault(FaultKind(fault[0]), fault[1]),
     }
     return Prepared(**{**values, **made})

@@ -165,4 +165,4 @@ class Preparer:
 
 
 def unreadable(fault: Fault) -> Prepared:
-    return Prepared(None, (), None, None, fault, decode_seconds=0, normalise_seconds=0)
+    return Prepared(None, (), (), None, None, fault, decode_seconds=0, normalise_seconds=0)

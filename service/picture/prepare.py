@@ -36,12 +36,13 @@ class Prepared(NamedTuple):
     """Of `pixels`, `reason` and `fault` exactly one is there.
 
     `pixels` are ready for the network, uint8 [K, *Wanted.shape]: K candidates for one and the same picture, with what
-    each assumes. `reason` says why there is nothing to read in a picture, `fault` why a file cannot be read at all.
-    `note` says that only a part of the file was looked at.
+    each assumes; `dropped` says what else was assumed, and why that gives none. `reason` says why there is nothing to
+    read in a picture, `fault` why a file cannot be read at all, `note` that only a part of the file was looked at.
     """
 
     pixels: NDArray[np.uint8] | None
     assumed: tuple[str, ...]
+    dropped: tuple[tuple[str, str], ...]
     reason: str | None
     note: str | None
     fault: Fault | None
@@ -76,7 +77,8 @@ def prepare(content: bytes, wanted: Wanted) -> Prepared:
 def made(normalised: Normalised, note: str | None, start: float, decoded: float) -> Prepared:
     """`start`, `decoded`: of `time.perf_counter`."""
     seconds = time.perf_counter() - decoded
-    return Prepared(normalised.digits, normalised.assumed, normalised.reason, note, None, decoded - start, seconds)
+    digits, assumed, reason, dropped = normalised
+    return Prepared(digits, assumed, dropped, reason, note, None, decoded - start, seconds)
 
 
 def as_it_is(pixels: NDArray[np.uint8]) -> Normalised:
@@ -85,7 +87,7 @@ def as_it_is(pixels: NDArray[np.uint8]) -> Normalised:
 
 
 def failed(fault: Fault, start: float) -> Prepared:
-    return Prepared(None, (), None, None, fault, time.perf_counter() - start, 0.0)
+    return Prepared(None, (), (), None, None, fault, time.perf_counter() - start, 0.0)
 
 
 def fault_of(error: Exception, content: bytes, image: Image.Image | None) -> Fault:

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from service.model.artefact import Artefact
 from service.picture.candidates import agreed
+from service.picture.prepare import Prepared
 
 
 class Answer(bentoml.IODescriptor):
@@ -35,7 +36,7 @@ class Answer(bentoml.IODescriptor):
     file: str | None = Field(description="the file name that the client gave")
     candidates: list[dict[str, Any]] | None = Field(
         default=None,
-        description="with ?explain=1: what was taken for the digit, with what that assumes, and read in it",
+        description="with ?explain=1: what was assumed of the digit, and what was read under that or why nothing was",
     )
 
 
@@ -66,12 +67,13 @@ def classified(artefact: Artefact, candidates: list[list[float]]) -> dict[str, A
     }
 
 
-def explained(artefact: Artefact, assumed: tuple[str, ...], candidates: list[list[float]]) -> list[dict[str, Any]]:
-    """What was read in each candidate by itself."""
-    return [
-        {"assumed": what, "read": artefact.labels[row.index(max(row))], "confidence": max(row)}
-        for what, row in zip(assumed, candidates, strict=True)
+def explained(artefact: Artefact, prepared: Prepared, candidates: list[list[float]]) -> list[dict[str, Any]]:
+    """What was read in each candidate by itself, and why there is none under the other assumptions."""
+    read = [
+        {"assumed": what, "read": artefact.labels[row.index(max(row))], "confidence": max(row), "refused": None}
+        for what, row in zip(prepared.assumed, candidates, strict=True)
     ]
+    return read + [{"assumed": what, "read": None, "confidence": 0.0, "refused": why} for what, why in prepared.dropped]
 
 
 def unsure(confidence: float, artefact: Artefact) -> str:

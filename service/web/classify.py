@@ -227,7 +227,7 @@ class Classifier:
             "file": upload.filename,
         }
         if received.asked.explain:
-            body["candidates"] = answer.explained(artefact, prepared.assumed, seen.candidates) if seen else []
+            body["candidates"] = answer.explained(artefact, prepared, seen.candidates if seen else [])
         return Item(HTTPStatus.OK, body, "accepted" if body["accepted"] else "refused", times)
 
     def respond(self, model: str, items: Sequence[Item]) -> Response:

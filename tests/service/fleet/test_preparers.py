@@ -224,9 +224,9 @@ def test_a_process_that_cannot_start_stops_the_start(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     "prepared",
     [
-        Prepared(np.arange(1568, dtype=np.uint8).reshape(2, 28, 28), ("one", "other"), None, None, None, 0.5, 0.25),
-        Prepared(None, (), "blank: …", "only the first of several frames was read", None, 0.5, 0.25),
-        Prepared(None, (), None, None, Fault(FaultKind.DAMAGED, 'it says "ß"'), 0.5, 0.0),
+        Prepared(np.arange(1568, dtype=np.uint8).reshape(2, 28, 28), ("one", "other"), (), None, None, None, 0.5, 0.25),
+        Prepared(None, (), (("one", "why"),), "blank: …", "only the first of several frames was read", None, 0.5, 0.25),
+        Prepared(None, (), (), None, None, Fault(FaultKind.DAMAGED, 'it says "ß"'), 0.5, 0.0),
     ],
     ids=["pixels", "reason", "fault"],
 )
@@ -235,4 +235,4 @@ def test_what_crosses_over_is_what_was_sent(prepared: Prepared) -> None:
     size = int.from_bytes(packed[:4], "big")
     crossed = unpack_prepared(packed[8 : 8 + size], packed[8 + size :])
     assert same(prepared, crossed)
-    assert (crossed.decode_seconds, crossed.normalise_seconds) == prepared[5:]
+    assert (crossed.decode_seconds, crossed.normalise_seconds) == prepared[6:]

@@ -42,7 +42,7 @@ def kind_of(prepared: Prepared) -> FaultKind | None:
 def test_a_digit_is_ready_for_the_network(digits: Digits) -> None:
     prepared = prepare(png(digits.pick(7)), DIGITS)
     assert np.array_equal(prepared.pixels, digits.pick(7)[None])  # type: ignore[arg-type]  # it is there
-    assert prepared[1:5] == ((CANONICAL,), None, None, None)
+    assert prepared[1:6] == ((CANONICAL,), (), None, None, None)
     assert prepared.decode_seconds > 0
     assert prepared.normalise_seconds > 0
 
