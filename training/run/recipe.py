@@ -136,7 +136,7 @@ OPTIMIZERS_COMPARED = replace(
 )
 
 RECIPES = {
-    "googlenet": Recipe(network="googlenet", epochs=15, written_digits=12_000, not_digits=12_000, scenes=60_000),
+    "googlenet": Recipe(network="googlenet", epochs=14, written_digits=12_000, not_digits=12_000, scenes=100_000),
     "alexnet": Recipe(
         network="alexnet-lite",
         epochs=10,

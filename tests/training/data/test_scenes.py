@@ -66,6 +66,19 @@ def test_the_digit_is_as_large_as_its_margins_leave_it(sources: Sources) -> None
         assert scene.picture.shape[1] == pytest.approx(columns[-1] - columns[0] + 1 + 4 * side, abs=8)
 
 
+def test_noise_is_no_more_than_it_may_be(sources: Sources) -> None:
+    """Of neighbouring pixels beside the digit; a JPEG makes some of its own."""
+    quiet, loud = (grain(sources, replace(NOTHING_ELSE, noise=noise)) for noise in (0, 9))
+    assert np.median(quiet) < 0.5
+    assert np.percentile(loud, 75) > 3
+
+
+def grain(sources: Sources, conditions: Conditions) -> list[float]:
+    rng = np.random.default_rng(6)
+    scenes = [digit_scene(sources, rng, lambda _: Margins(1, 1, 1, 1), conditions).scene for _ in range(40)]
+    return [float(np.abs(np.diff(one.picture[:6].astype(float), axis=1)).mean()) for one in scenes]
+
+
 def test_what_no_one_can_see_is_not_visible(sources: Sources) -> None:
     rng = np.random.default_rng(3)
     scene = digit_scene(sources, rng, conditions=NOTHING_ELSE).scene

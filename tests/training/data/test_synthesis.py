@@ -46,6 +46,16 @@ def test_held_out_fonts_are_others() -> None:
         assert set(glyphs.stroke_glyphs(held_out)) == set(glyphs.LETTERS)
 
 
+@pytest.mark.parametrize("held_out", [False, True])
+def test_letters_of_other_alphabets_are_drawn_by_fonts_that_have_them(held_out: bool) -> None:
+    rng = np.random.default_rng(0)
+    made = [synthesis.foreign_letter(rng, held_out) for _ in range(60)]
+    assert all(ink.max() > 0.5 for ink in made)
+    assert len({ink.tobytes() for ink in made}) > 50
+    assert glyphs.fonts_with("д", held_out)
+    assert glyphs.fonts_with(glyphs.NO_CHARACTER, held_out) == ()
+
+
 def test_every_digit_is_written_in_several_ways_and_pens() -> None:
     rng = np.random.default_rng(0)
     for label, ways in strokes.DIGITS.items():
