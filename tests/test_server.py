@@ -310,6 +310,13 @@ def test_models_are_listed_with_hash_accuracy_and_provider(client: httpx.Client)
         assert model["test_images"] == 10_000
         assert model["provider"] == "CPUExecutionProvider"
         assert model["max_batch"] == NETWORKS[model["network"]].cpu_batch
+    calibration = models["googlenet"]["calibration"]
+    low, high = calibration["right_interval_95"]
+    assert 0.95 < low < calibration["right_share"] < high <= 1
+    curve = calibration["risk_coverage"]
+    assert curve[0]["coverage"] < curve[-1]["coverage"]
+    assert curve[0]["threshold"] > curve[-1]["threshold"]
+    assert models["alexnet"]["calibration"]["accepted_share"] > 0.8
 
 
 def test_a_network_of_large_maps_gets_small_batches(client: httpx.Client, digits: Digits) -> None:

@@ -5,9 +5,9 @@ Of a run: accuracy with a 95 % interval, a table by class, the confusion matrix 
 sheet. The split is `validation` unless `--split test` is given: read the test split once, at the end.
 
 Of a service: accuracy, accepted share, accuracy of the accepted, calibration error (ECE), how well confidence tells
-digits from what is none (AUROC), confusion and mistakes. DIR holds a folder for each source, with a labels.csv
-(filename,label) or folders named 0 to 9; the label -1 is for what is no digit. This form has options of its own: --url,
---model and --pictures; `--uploads DIR --help` lists them.
+digits from what is none (AUROC), confusion, mistakes, and risk against coverage. DIR holds a folder for each source,
+with a labels.csv (filename,label) or folders named 0 to 9; the label -1 is for what is no digit. This form has options
+of its own: --url, --model and --pictures; `--uploads DIR --help` lists them.
 """
 
 import sys

@@ -98,7 +98,7 @@ def looked_at(scene: Scene, rng: NumpyGenerator) -> Scene:
     how = rng.random()
     if how < WHOLE_SHARE:
         return scene
-    if how < WHOLE_SHARE + PART_SHARE and max(height, width) >= find.LARGE:
+    if how < WHOLE_SHARE + PART_SHARE and height * width >= find.LARGE:
         side = round(find.PART * max(height, width))
         top, left = rng.integers(max(1, height - side + 1)), rng.integers(max(1, width - side + 1))
         box = Box(top, top + side, left, left + side)

@@ -1,12 +1,13 @@
 """A model as the service sees it: a folder `exported/<name>/`, read and checked into one value."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, PositiveInt, ValidationError, model_validator
 
 from service.errors import StartError
 
@@ -43,6 +44,14 @@ class Measured(BaseModel):
     n: int
 
 
+def finite(value: object) -> object:
+    """Artefacts of before have NaN where nothing was accepted; what is no number cannot be told as JSON."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Share = Annotated[float | None, BeforeValidator(finite)]
+
+
 class Operating(BaseModel):
     """What a threshold would mean: the share of digits accepted (coverage), of these the share read wrong (risk), and
     the share accepted of what is no digit."""
@@ -54,12 +63,15 @@ class Operating(BaseModel):
 
 
 class Calibration(BaseModel):
-    """What the threshold came to on pictures that it was not chosen on; None in artefacts of before it was kept."""
+    """What the threshold came to on pictures that it was not chosen on.
 
-    accepted_share: float | None = None
-    right_share: float | None = None
+    None is what could not be measured, and in artefacts of before it was.
+    """
+
+    accepted_share: Share = None
+    right_share: Share = None
     right_interval_95: tuple[float, float] | None = None
-    false_accept_rate: float | None = None
+    false_accept_rate: Share = None
     risk_coverage: tuple[Operating, ...] | None = None
 
 

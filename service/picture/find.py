@@ -24,9 +24,9 @@ SPECK = 0.05
 # Pixels at the border of a part where nothing is looked for: the next part shows it better, or it is a bit of a line.
 EDGE = 5
 
-# Pixels of the longer side from which a picture may hold a digit too small to be seen at the first look; what takes up
-# less of the side than the second is looked for in parts that are so large.
-LARGE = 48
+# Pixels in all from which a picture may hold a digit too small to be seen at the first look; what takes up less of the
+# side than the second is looked for in parts that are so large. Smaller pictures are prepared where others wait for it.
+LARGE = 48 * 48
 LOST = 0.2
 PART = 0.4
 
@@ -56,28 +56,29 @@ Look = Callable[[Region], Grey]
 
 
 class Found(NamedTuple):
-    """Either a digit, uint8 [28, 28], or the reason why there is none to read; and where was looked at last."""
+    """A digit, uint8 [28, 28], or the reason why there is none to read; the region looked at last, and its view."""
 
     digit: NDArray[np.uint8] | None
     reason: str | None
     region: Region
+    view: Grey
 
 
-def find(look: Look, side: int) -> Found:
-    """`side`: the longer one of the picture, in its own pixels."""
-    region, probability = closest(look, side)
+def find(look: Look, size: tuple[int, int]) -> Found:
+    """`size`: width and height of the picture, in its own pixels."""
+    region, view, probability = closest(look, size)
     mask = probability > INK
     if not mask.any():
-        return Found(None, "blank: nothing that is written or printed stands out", region)
+        return Found(None, "blank: nothing that is written or printed stands out", region, view)
     # The pieces of a broken stroke are a few pixels apart, digits are further.
     joined = find_shapes(grown(grown(mask)))
     shapes = find_shapes(mask)
     chosen = without_dirt(shapes)
     if probability[shapes.mask(chosen)].mean() < CLEAR:
-        return Found(None, "blank: what there is may be noise", region)
+        return Found(None, "blank: what there is may be noise", region, view)
     if reason := several_digits(joined, without_dirt(joined)) or too_intricate(shapes.mask(chosen)):
-        return Found(None, reason, region)
-    return Found(canonical(probability * grown(shapes.mask(chosen))), None, region)
+        return Found(None, reason, region, view)
+    return Found(canonical(probability * grown(shapes.mask(chosen))), None, region, view)
 
 
 def count_written(regions: list[Region], look: Look) -> int:
@@ -86,21 +87,22 @@ def count_written(regions: list[Region], look: Look) -> int:
     return sum(not is_lost(probability > INK, share=SMALL) for probability in found)
 
 
-def closest(look: Look, side: int) -> tuple[Region, Grey]:
-    """The view that shows the digit large enough, and the probability of ink in it."""
-    region, whole = WHOLE, look(WHOLE)
-    (probability,) = find_ink([whole])
-    if side >= LARGE and is_lost(probability > INK):
-        region, probability = best_of(parts(whole.shape), look) or (region, probability)
+def closest(look: Look, size: tuple[int, int]) -> tuple[Region, Grey, Grey]:
+    """The region that shows the digit large enough, the view of it, and the probability of ink in that."""
+    region, view = WHOLE, look(WHOLE)
+    (probability,) = find_ink([view])
+    if size[0] * size[1] >= LARGE and is_lost(probability > INK):
+        region, view, probability = best_of(parts(view.shape), look) or (region, view, probability)
     for _ in range(LOOKS):
         closer = closer_to_ink(region, probability > INK)
         if closer is None:
             break
-        (near,) = find_ink([look(closer)])
+        nearer = look(closer)
+        (near,) = find_ink([nearer])
         if not (near > INK).any():
             break
-        region, probability = closer, near
-    return region, probability
+        region, view, probability = closer, nearer, near
+    return region, view, probability
 
 
 def is_lost(mask: Mask, share: float = LOST) -> bool:
@@ -124,12 +126,13 @@ def number_of(length: int, side: float) -> int:
     return 1 if length <= side else math.ceil(2 * length / side) - 1
 
 
-def best_of(regions: list[Region], look: Look) -> tuple[Region, Grey] | None:
-    """The one that shows most ink of shapes that it does not cut off; None where there are no such shapes."""
-    found = find_ink([look(region) for region in regions])
+def best_of(regions: list[Region], look: Look) -> tuple[Region, Grey, Grey] | None:
+    """As `closest` has it, the one with most ink of shapes that it does not cut off; None where there are none."""
+    views = [look(region) for region in regions]
+    found = find_ink(views)
     ink = [most_ink(probability) for probability in found]
     best = int(np.argmax(ink))
-    return (regions[best], found[best]) if ink[best] else None
+    return (regions[best], views[best], found[best]) if ink[best] else None
 
 
 def most_ink(probability: Grey) -> float:

@@ -29,7 +29,7 @@ MOST_COUNTED = 6
 class Normalised(NamedTuple):
     """Either candidates for the digit, uint8 [K, 28, 28], with what each assumes, or why there is none to read.
 
-    `dropped`: what else was assumed, and why that gives no candidate.
+    `dropped`: what else was assumed, and why that gives no candidate, where it does not.
     """
 
     digits: NDArray[np.uint8] | None
@@ -56,13 +56,14 @@ def normalise_grey(grey: Grey, size: tuple[int, int], look: Look | None = None) 
     if by_rules.sure and by_rules.digit is not None:
         return Normalised(by_rules.digit[np.newaxis], (CONTRAST,))
     look = looking_at(grey, look if size != grey.shape[::-1] else None)
-    found = find(look, max(size))
+    found = find(look, size)
     if found.digit is not None and overlooked(by_rules.several, found.region, grey.shape, look):
         return nothing(by_rules.reason, by_rules, found)
     if found.digit is not None and found.region != WHOLE:
-        # By rules as well once more, where the digit is large and what lies far from it does not count.
-        closer = look(found.region)
-        by_rules = by_contrast(closer, closer.shape[::-1])
+        # By rules as well once more, where the digit is large. What they took of the whole picture does not count: it
+        # is the margin of a page far more often than a digit that the network has overlooked.
+        left, top, right, bottom = pixels_of(found.region, size)
+        by_rules = by_contrast(found.view, (right - left, bottom - top))
     return joined(by_rules, found)
 
 

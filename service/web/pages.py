@@ -30,7 +30,7 @@ async def page(request: Request) -> Response:
 
 
 async def models(request: Request) -> Response:
-    """By name: hash, test accuracy, labels, and the execution provider that is active."""
+    """By name: hash, test accuracy, labels, what thresholds come to, and the execution provider that is active."""
     worker = worker_of(request)
     return JSONResponse(
         {

@@ -26,6 +26,12 @@ WRONG_SHARE = 0.005
 # Of an only candidate: what is less is no number whose logarithm can be taken.
 LEAST_ALONE = 1e-12
 
+# As many as an answer has: whether it is accepted is decided by what it shows.
+PLACES = 6
+
+# A threshold that nothing reaches.
+NOTHING = math.nextafter(1, 2)
+
 # Where every validation image belongs to a class, the threshold is put where this share of them reach it.
 ACCEPTED_SHARE = 0.995
 
@@ -34,8 +40,8 @@ ACCEPTED_SHARE = 0.995
 class Calibration:
     """The shares are of images that nothing was fitted on; of what is accepted and of a class, `right_share` is right.
 
-    `false_accept_rate` is None where there were only images of a class to choose the threshold on; `risk_coverage` is
-    what other thresholds would come to.
+    It is None where nothing is accepted, and `false_accept_rate` where there were only images of a class to choose the
+    threshold on; `risk_coverage` is what other thresholds would come to.
     """
 
     temperature: float
@@ -105,7 +111,7 @@ def calibrate(read: Read) -> Calibration:
 def shares(read: Read, temperature: float, threshold: float) -> dict[str, Any]:
     """The part of a `Calibration` that is measured."""
     probabilities = read.probabilities(temperature)
-    confidences = probabilities.amax(dim=1)
+    confidences = sureness(probabilities)
     accepted = (confidences >= threshold) & read.seen & read.known
     right = (probabilities.argmax(dim=1) == read.labels) & read.seen
     strangers = ~read.known
@@ -122,7 +128,7 @@ def shares(read: Read, temperature: float, threshold: float) -> dict[str, Any]:
 
 def reject_threshold(read: Read, temperature: float) -> float:
     probabilities = read.probabilities(temperature)
-    sure = probabilities.amax(dim=1)
+    sure = sureness(probabilities)
     known = read.known & read.seen
     if read.known.all():
         return torch.quantile(sure[known], 1 - ACCEPTED_SHARE).item()
@@ -132,12 +138,19 @@ def reject_threshold(read: Read, temperature: float) -> float:
     return max(against_strangers, against_mistakes(sure[known], wrong))
 
 
+def sureness(probabilities: Tensor) -> Tensor:
+    """float64 [N], as the service answers them."""
+    return probabilities.amax(dim=1).double().round(decimals=PLACES)
+
+
 def against_mistakes(sure: Tensor, wrong: Tensor) -> float:
     """The lowest threshold at which no more than `WRONG_SHARE` of what reaches it is wrong."""
-    order = sure.argsort(descending=True)
+    falling, order = sure.sort(descending=True)
     shares = wrong[order].float().cumsum(0) / torch.arange(1, len(order) + 1)
-    kept = torch.nonzero(shares <= WRONG_SHARE)
-    return sure[order[kept[-1]]].item() if len(kept) else 1.0
+    # Those that are equally sure reach it together.
+    parts = torch.cat([falling[1:] < falling[:-1], torch.ones(1, dtype=torch.bool)])
+    kept = torch.nonzero((shares <= WRONG_SHARE) & parts)
+    return falling[kept[-1]].item() if len(kept) else NOTHING
 
 
 def fit_temperature(read: Read) -> float:

@@ -58,6 +58,8 @@ def quantise(model: Path, images: Tensor, target: Path) -> None:
 
 
 def before_the_network(model: Path) -> list[str]:
-    """The names of what is done to a picture ahead of the first convolution."""
+    """The names of what is done to a picture ahead of the first convolution. Raises ValueError where there is none."""
     nodes = onnx.load(model).graph.node
+    if all(node.op_type != "Conv" for node in nodes):
+        raise ValueError(f"{model.name} has no convolution")
     return [node.name for node in itertools.takewhile(lambda node: node.op_type != "Conv", nodes)]

@@ -35,7 +35,7 @@ def paper(shape: tuple[int, int], blotches: float, rng: Generator) -> Plane:
         sheet = sheet - rng.uniform(10, 70) * half_plane(shape, rng, softness=rng.uniform(0.5, 12))
     if rng.random() < 0.3:
         knots = max(2, shape[0] // 8), max(2, shape[1] // 8)
-        coarse = rng.normal(0, rng.uniform(0.1, 0.9) * blotches, knots).astype(np.float32)
+        coarse = rng.normal(0, rng.uniform(0.1, 1) * blotches, knots).astype(np.float32)
         sheet = sheet + np.asarray(Image.fromarray(coarse).resize(shape[::-1], Image.Resampling.BICUBIC))
     blank: Plane = sheet.astype(np.float32)
     return blank

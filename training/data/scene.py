@@ -18,7 +18,7 @@ from training.data.paper import Plane
 from training.data.strokes import Ink
 
 # Pixels of the longer side of a glyph. Frames of a webcam and cells of a page have some that are hardly larger than the
-# smallest: this share of all is of up to so many.
+# smallest: this share is drawn from up to so many.
 SMALLEST_GLYPH, LARGEST_GLYPH = 8, 110
 SMALL_GLYPH = 16
 SMALL_SHARE = 0.35

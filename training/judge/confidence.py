@@ -48,14 +48,18 @@ def operating(threshold: float, of_digits: Floats, right: Bools, of_others: Floa
 
 
 def risk_coverage(of_digits: Floats, right: Bools, of_others: Floats) -> tuple[Operating, ...]:
-    """The curve of risk against coverage (El-Yaniv and Wiener 2010) at `COVERAGES`, as far as digits were read."""
-    falling = np.sort(of_digits)[::-1]
-    thresholds = [float(falling[max(1, round(share * len(falling))) - 1]) for share in COVERAGES]
-    return tuple(operating(one, of_digits, right, of_others) for one in thresholds if one > 0)
+    """The curve of risk against coverage (El-Yaniv and Wiener 2010) at `COVERAGES` or, as many may be equally sure, the
+    next that a threshold can part; as far as digits were read, and so nothing where there are none."""
+    falling = np.sort(of_digits[of_digits > 0])[::-1]
+    counts = (max(1, round(share * len(of_digits))) for share in COVERAGES)
+    thresholds = dict.fromkeys(float(falling[count - 1]) for count in counts if count <= len(falling))
+    return tuple(operating(one, of_digits, right, of_others) for one in thresholds)
 
 
 def risks(of_digits: Floats, right: Bools) -> tuple[Floats, Floats]:
-    """Coverage and risk with the threshold at each digit in turn, the surest first."""
+    """Coverage and risk of each threshold that parts the digits, the highest first; what was refused unread is never
+    covered."""
     order = np.argsort(-of_digits, kind="stable")
-    counts = np.arange(1, len(order) + 1)
-    return counts / len(order), np.cumsum(~right[order]) / counts
+    falling = of_digits[order]
+    counts = np.flatnonzero((falling > 0) & (np.append(falling[1:], 0) < falling)) + 1
+    return counts / len(order), np.cumsum(~right[order])[counts - 1] / counts

@@ -1,15 +1,15 @@
 """Digits of other data sets, read by an exported model: `python -m training.judge.cross_domain exported/googlenet`.
 
-Each set is read twice: as the service reads uploads, and as the literature on domain generalisation has it, where every
-image is made grey, resized to 28×28 and given to the network as it is. No model here was trained on any of them.
+Each set is read twice: as the service reads uploads, and as the literature on domain generalisation does, where every
+image is resized to what the network takes, and nothing more. No model here was trained on any of them.
 """
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
-from urllib.error import URLError
 
 import numpy as np
 import torch
@@ -65,13 +65,11 @@ class Arguments:
 
 
 def pictures_of(name: str, data_dir: Path) -> list[Picture]:
-    """Raises TrainingError where there is no such set, or it cannot be had."""
-    if name not in SETS:
-        raise TrainingError(f"set {name!r} is unknown; known: {', '.join(SETS)}")
+    """Raises TrainingError where the set cannot be had."""
     try:
         return list(SETS[name](data_dir))
-    except (RuntimeError, URLError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (RuntimeError, OSError) as error:
+        reason = " ".join(str(error).split())
         raise TrainingError(f"{name} is not in {data_dir} and cannot be downloaded: {reason}") from error
 
 
@@ -79,8 +77,8 @@ def as_uploads(pictures: list[Picture], model: Path) -> Accuracy:
     """What is refused unread counts as wrong."""
     made = [normalise(picture.image).digits for picture in pictures]
     owners = [number for number, digits in enumerate(made) for _ in (digits if digits is not None else ())]
-    candidates = np.concatenate([digits for digits in made if digits is not None])
-    return accuracy_of(candidates, torch.tensor(owners), pictures, model)
+    candidates = np.concatenate([digits for digits in made if digits is not None] or [np.zeros((0, 28, 28), np.uint8)])
+    return accuracy_of(candidates, torch.tensor(owners, dtype=torch.int64), pictures, model)
 
 
 def resized(pictures: list[Picture], model: Path) -> Accuracy:
@@ -98,7 +96,14 @@ def accuracy_of(images: np.ndarray, owners: torch.Tensor, pictures: list[Picture
 
 
 def report(arguments: Arguments) -> None:
-    """A set that cannot be had is named, and the others are read all the same."""
+    """A set that cannot be had is named, and the others are read all the same.
+
+    Raises TrainingError where a set is unknown, or there is no model.
+    """
+    if unknown := set(arguments.sets) - set(SETS):
+        raise TrainingError(f"set {min(unknown)!r} is unknown; known: {', '.join(SETS)}")
+    if not (arguments.model / "metadata.json").is_file():
+        raise TrainingError(f"{arguments.model} is no exported model: it has no metadata.json")
     for name in arguments.sets:
         try:
             pictures = pictures_of(name, arguments.data_dir)
@@ -111,7 +116,10 @@ def report(arguments: Arguments) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    report(tyro.cli(Arguments, prog="python -m training.judge.cross_domain", description=__doc__, args=arguments))
+    try:
+        report(tyro.cli(Arguments, prog="python -m training.judge.cross_domain", description=__doc__, args=arguments))
+    except TrainingError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ def most_confused(digits: Iterable[Read]) -> str:
 
 def line_of_threshold(point: Operating) -> str:
     of_others = "" if point.false_accept_rate is None else f", no digits accepted {point.false_accept_rate:.2%}"
-    return f"threshold {point.threshold:.4f}: accepted {point.coverage:.2%}, of these wrong {point.risk:.2%}{of_others}"
+    return f"threshold {point.threshold:.6f}: accepted {point.coverage:.2%}, of these wrong {point.risk:.2%}{of_others}"
 
 
 def rights(answers: Iterable[Read]) -> np.ndarray:

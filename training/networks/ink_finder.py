@@ -42,7 +42,9 @@ class InkFinder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         levels = images.to(torch.float32)
-        within = [standardised_around(levels, around) for around in self.around]
+        # In float32 where the rest is trained in bfloat16, which has no more than the whole levels from 128 on.
+        with torch.autocast(images.device.type, enabled=False):
+            within = [standardised_around(levels, around) for around in self.around]
         one = self.down1(torch.stack([standardised(levels), *within], dim=1))
         two = self.down2(one)
         three = self.down3(two)

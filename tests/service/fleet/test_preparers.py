@@ -224,7 +224,16 @@ def test_a_process_that_cannot_start_stops_the_start(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     "prepared",
     [
-        Prepared(np.arange(1568, dtype=np.uint8).reshape(2, 28, 28), ("one", "other"), (), None, None, None, 0.5, 0.25),
+        Prepared(
+            np.arange(1568, dtype=np.uint8).reshape(2, 28, 28),
+            ("one", "other"),
+            (("a", "b"),),
+            None,
+            None,
+            None,
+            0.5,
+            0.25,
+        ),
         Prepared(None, (), (("one", "why"),), "blank: …", "only the first of several frames was read", None, 0.5, 0.25),
         Prepared(None, (), (), None, None, Fault(FaultKind.DAMAGED, 'it says "ß"'), 0.5, 0.0),
     ],

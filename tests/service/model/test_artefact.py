@@ -31,6 +31,14 @@ def test_a_shipped_artefact_loads(folder: Path) -> None:
     assert loaded.read_model() == (folder / "model.onnx").read_bytes()
 
 
+def test_what_is_no_number_is_none_in_what_the_threshold_came_to(folder: Path) -> None:
+    change_metadata(folder, calibration={"accepted_share": 0.0, "right_share": float("nan")})
+    calibration = artefact.load(folder).calibration
+    assert (calibration.accepted_share, calibration.right_share, calibration.risk_coverage) == (0, None, None)
+    change_metadata(folder, calibration={})
+    assert artefact.load(folder).calibration.accepted_share is None
+
+
 def test_torchscript_may_be_left_out(folder: Path) -> None:
     (folder / "model.pt").unlink()
     assert artefact.load(folder).name == "googlenet"

@@ -26,7 +26,7 @@ def sheet(digit: NDArray[np.uint8], size: tuple[int, int], side: int, top: int, 
 
 
 def find_in(levels: Levels) -> Found:
-    return find(looking_at(levels), max(levels.shape))
+    return find(looking_at(levels), (levels.shape[1], levels.shape[0]))
 
 
 def share_read(pictures: list[tuple[Levels, int]]) -> float:
@@ -68,6 +68,36 @@ def test_digits_beside_a_black_margin(digits: Digits) -> None:
 def test_a_small_digit_is_looked_at_more_closely(digits: Digits, size: tuple[int, int]) -> None:
     """Its ink takes about a tenth of the longer side, on a page or a strip of one."""
     assert share_read([(sheet(digit, size, 42, 30, 150), label) for digit, label in some(digits)]) > 0.85
+
+
+def test_a_small_digit_is_found_in_a_picture_that_is_hardly_larger_than_what_the_network_sees(digits: Digits) -> None:
+    pictures = [(sheet(digit, (75, 90), 16, 50, 60), label) for digit, label in some(digits)]
+    assert share_read(pictures) > 0.75
+
+
+def test_rules_are_asked_anew_where_was_looked_closer(digits: Digits) -> None:
+    """Of the whole strip they take the black margin for a 1."""
+    right, assumed = [], []
+    for digit, label in some(digits, 30):
+        levels = sheet(digit, (100, 300), 42, 30, 180)
+        levels[:, :70] = 10
+        normalised = normalise(Image.fromarray(levels.astype(np.uint8)))
+        assumed.append(normalised.assumed)
+        if CONTRAST in normalised.assumed and normalised.digits is not None:
+            right.append(ENGINE.run(normalised.digits[:1])[0].argmax() == label)
+    assert assumed.count((CONTRAST, LEARNED)) > 20
+    assert np.mean(right) > 0.85
+
+
+def test_what_gives_no_candidate_says_why(digits: Digits) -> None:
+    """Rules take the pieces of a broken stroke for several digits."""
+    levels = sheet(digits.pick(6), (100, 140), 60, 20, 40)
+    levels[:, 66:72] = 215
+    normalised = normalise(Image.fromarray((levels + np.linspace(0, 30, 140)).astype(np.uint8)))
+    assert normalised.assumed == (LEARNED,)
+    ((what, why),) = normalised.dropped
+    assert what == CONTRAST
+    assert why.startswith("several digits: 2 shapes")
 
 
 @pytest.mark.parametrize("shape", [(128, 128), (128, 90), (20, 128), (96, 5)])

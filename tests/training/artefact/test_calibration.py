@@ -54,7 +54,7 @@ def test_with_strangers_the_threshold_keeps_all_but_a_stated_share_of_them_out()
     calibration = calibrate(read)
     # Measured on the half that nothing was fitted on.
     assert calibration.false_accept_rate == pytest.approx(FALSE_ACCEPT_RATE, abs=0.02)
-    assert calibration.false_accept_rate != pytest.approx(FALSE_ACCEPT_RATE, abs=1e-4)
+    assert calibration.false_accept_rate != pytest.approx(FALSE_ACCEPT_RATE, abs=1e-6)
     assert calibration.accepted_share > 0.9
     assert calibration.temperature == fit_temperature(read.part(0))
 
@@ -82,7 +82,9 @@ def test_the_threshold_lies_where_one_in_two_hundred_is_wrong() -> None:
     wrong[[100, 399, 500, 501, 502, 503]] = True
     # Two of 500 are few enough; with the next the share is passed, and 6 of 1,000 are too many still.
     assert against_mistakes(sure, wrong) == sure[499]
-    assert against_mistakes(sure, torch.ones_like(wrong)) == 1
+    assert against_mistakes(sure, torch.ones_like(wrong)) > 1
+    # Three are equally sure, and one of them is wrong.
+    assert against_mistakes(torch.tensor([1.0, 0.5, 0.5, 0.5]), torch.tensor([False, False, True, False])) == 1.0
 
 
 def test_candidates_of_one_picture_are_averaged() -> None:
@@ -94,7 +96,7 @@ def test_candidates_of_one_picture_are_averaged() -> None:
     served = agreed((logits[:2] / 1.0).softmax(dim=1).tolist())
     assert probabilities[0].tolist() == pytest.approx(served, abs=1e-5), "as the service does"
     assert probabilities[1].tolist() == [0, 0], "a picture without candidates has no probabilities"
-    assert probabilities[2].tolist() == pytest.approx(alone, abs=1e-9), "an only candidate is not held back"
+    assert probabilities[2].tolist() == pytest.approx(alone, abs=1e-6), "an only candidate is not held back"
 
 
 def test_what_is_refused_unread_does_not_lower_the_threshold() -> None:

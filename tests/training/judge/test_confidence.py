@@ -42,3 +42,15 @@ def test_what_was_refused_unread_is_never_covered() -> None:
     curve = risk_coverage(np.array([0.9, 0.8, 0.0, 0.0]), np.array([True, False, False, False]), np.array([]))
     assert [(point.coverage, point.risk) for point in curve] == [(0.5, 0.5)]
     assert curve[0].false_accept_rate is None
+    assert risk_coverage(np.array([]), np.array([], bool), np.array([0.5])) == ()
+
+
+def test_those_that_are_equally_sure_are_covered_together() -> None:
+    coverage, risk = risks(np.array([0.9, 0.9, 0.5, 0.0]), np.array([True, False, True, False]))
+    assert coverage.tolist() == [0.5, 0.75]
+    assert risk.tolist() == pytest.approx([0.5, 1 / 3])
+
+
+def test_a_threshold_is_told_once_however_many_are_equally_sure() -> None:
+    curve = risk_coverage(np.array([1.0] * 9 + [0.5]), np.ones(10, bool), np.array([]))
+    assert [(point.threshold, point.coverage) for point in curve] == [(1.0, 0.9), (0.5, 1.0)]

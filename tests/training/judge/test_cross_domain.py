@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from tests.harness import ROOT
-from training.errors import TrainingError
 from training.judge import cross_domain
 
 MODEL = ROOT / "exported/googlenet"
@@ -26,6 +25,7 @@ def test_what_the_normaliser_refuses_counts_as_wrong() -> None:
     accuracy = cross_domain.as_uploads([*blank, *pictures[50:]], MODEL)
     assert accuracy.count == 100
     assert 45 <= accuracy.right <= 50
+    assert cross_domain.as_uploads(blank, MODEL).right == 0
 
 
 def test_a_set_that_cannot_be_had_is_named_and_the_others_are_read(
@@ -36,5 +36,9 @@ def test_a_set_that_cannot_be_had_is_named_and_the_others_are_read(
     missing, uploads, _ = capsys.readouterr().out.splitlines()
     assert missing.startswith(f"usps is not in {tmp_path / 'data'} and cannot be downloaded: ")
     assert uploads.startswith("uci-8x8")
-    with pytest.raises(TrainingError, match="set 'ups' is unknown; known: uci-8x8, usps, svhn"):
-        cross_domain.pictures_of("ups", tmp_path)
+    for wrong, message in (
+        (["--sets", "ups"], "'ups' is unknown; known: uci-8x8, usps, svhn"),
+        ([], "no exported model"),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            cross_domain.main([str(tmp_path), *wrong])

@@ -73,8 +73,8 @@ def test_the_report_counts_what_was_right_accepted_and_sure() -> None:
     assert "4 no digits, accepted 25.00%; refused as unsure 3, blank 1" in report
     assert "AUROC digit against no digit: 0.8750" in report
     assert "most often taken for another: 4 as 9 1" in report
-    assert "threshold 1.0000: accepted 80.00%, of these wrong 0.00%, no digits accepted 0.00%" in report
-    assert "threshold 0.9000: accepted 90.00%, of these wrong 11.11%, no digits accepted 25.00%" in report
+    assert "threshold 1.000000: accepted 80.00%, of these wrong 0.00%, no digits accepted 0.00%" in report
+    assert "threshold 0.900000: accepted 90.00%, of these wrong 11.11%, no digits accepted 25.00%" in report
 
 
 def test_a_running_service_is_judged(
@@ -149,6 +149,11 @@ def test_pictures_are_saved_where_nothing_was_read(digits: Digits, tmp_path: Pat
     assert uploads.report([refused]) == (
         "source: accuracy 0.00% (0 of 1; 95 % interval 0.00% to 79.35%); accepted 0.00%; refused as blank 1"
     )
+
+
+def test_pictures_without_a_digit_have_a_report_too() -> None:
+    report = uploads.report([read(-1, 5, 0.95), read(-1, None, 0.0, accepted=False, reason="blank: nothing")])
+    assert report == "source: 2 no digits, accepted 50.00%; refused as blank 1"
 
 
 def test_a_service_that_is_not_there_is_named(tmp_path: Path) -> None:
