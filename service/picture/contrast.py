@@ -16,12 +16,14 @@ from service.picture.shapes import Box, bounds, find_shapes
 class ByContrast(NamedTuple):
     """Either a digit, uint8 [28, 28], or the reason why there is none to read.
 
-    `sure`: nothing but one shape, apart from the border, on paper of one level, where rules do not go wrong.
+    `flat`: on paper of one level, where what stands out is no noise. `sure`: nothing but one shape on such paper, apart
+    from the border, where rules do not go wrong.
     `several`: where each of several digits is, if that is the reason.
     """
 
     digit: NDArray[np.uint8] | None
     reason: str | None = None
+    flat: bool = False
     sure: bool = False
     several: tuple[Box, ...] = ()
 
@@ -42,7 +44,7 @@ def by_contrast(grey: Grey, size: tuple[int, int]) -> ByContrast:
     if reason := too_intricate(shape) or too_small(shape, grey, size):
         return ByContrast(None, reason)
     sure = ink.on_flat_paper and shapes.count == 1 and not touches_border(ink.mask)
-    return ByContrast(canonical(soft_ink(ink.strength, shape)), None, sure)
+    return ByContrast(canonical(soft_ink(ink.strength, shape)), None, ink.on_flat_paper, sure)
 
 
 def touches_border(mask: Mask) -> bool:

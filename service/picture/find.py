@@ -18,6 +18,8 @@ from service.picture.shapes import Box, Shapes, bounds, find_shapes, grown
 INK = 0.5
 CLEAR = 0.67
 
+UNCLEAR = "blank: what there is may be noise"
+
 # Of the largest shape's area: what is smaller is dirt.
 SPECK = 0.05
 
@@ -75,7 +77,7 @@ def find(look: Look, size: tuple[int, int]) -> Found:
     shapes = find_shapes(mask)
     chosen = without_dirt(shapes)
     if probability[shapes.mask(chosen)].mean() < CLEAR:
-        return Found(None, "blank: what there is may be noise", region, view)
+        return Found(None, UNCLEAR, region, view)
     if reason := several_digits(joined, without_dirt(joined)) or too_intricate(shapes.mask(chosen)):
         return Found(None, reason, region, view)
     return Found(canonical(probability * grown(shapes.mask(chosen))), None, region, view)

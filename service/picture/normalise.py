@@ -13,7 +13,7 @@ from PIL import Image
 from service.picture.arrays import Grey
 from service.picture.canonical import is_canonical
 from service.picture.contrast import ByContrast, by_contrast
-from service.picture.find import WHOLE, Found, Look, Region, count_written, find, within
+from service.picture.find import UNCLEAR, WHOLE, Found, Look, Region, count_written, find, within
 from service.picture.grey import to_grey
 from service.picture.refuse import too_few_pixels
 from service.picture.shapes import Box
@@ -78,7 +78,10 @@ def overlooked(digits: tuple[Box, ...], region: Region, shape: tuple[int, int], 
 
 
 def joined(by_rules: ByContrast, found: Found) -> Normalised:
-    """The network that finds the ink has the last word on whether there is any of a single digit."""
+    """The network that finds the ink has the last word on whether there is any of a single digit, unless it may be
+    mistaken: a stroke that fills half of a close crop is unlike what it knows."""
+    if found.digit is None and by_rules.digit is not None and (by_rules.flat or found.reason == UNCLEAR):
+        return Normalised(by_rules.digit[np.newaxis], (CONTRAST,), dropped=reasons(by_rules, found))
     if found.digit is None:
         return nothing(by_rules.reason or found.reason, by_rules, found)
     if by_rules.digit is None:

@@ -40,6 +40,13 @@ def developed(grey: Plane, noise: float, rng: Generator) -> np.ndarray:
     return compressed(pixels, int(rng.integers(25, 96))) if rng.random() < 0.45 else pixels
 
 
+def static(shape: tuple[int, int], rng: Generator) -> np.ndarray:
+    """uint8 [H, W] of noise alone, fine or coarse, as of a sensor in the dark."""
+    coarse = gaussian_filter(rng.normal(0, 1, shape), rng.choice([0.0, 0.5, 1.0, 2.0]))
+    level, spread = rng.uniform(30, 225), rng.uniform(2, 60)
+    return np.clip(level + coarse * spread / max(float(coarse.std()), 1e-6), 0, 255).astype(np.uint8)
+
+
 def stretched(grey: Plane, rng: Generator) -> Plane:
     """By a gamma, and in some files to the whole range of levels."""
     if rng.random() < 0.3:

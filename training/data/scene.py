@@ -27,6 +27,9 @@ SMALL_SHARE = 0.35
 TIGHT = 0.08
 STRETCHED = 0.5
 
+# The share of empty pictures that are noise and no sheet.
+STATIC = 0.25
+
 Clutter = Callable[[Generator], Ink]
 
 
@@ -112,6 +115,8 @@ def empty_scene(clutter: Clutter, rng: Generator) -> Scene:
     """A sheet with nothing on it that is to be read."""
     side = int(rng.integers(16, 120))
     shape = (side, max(12, round(side * rng.uniform(0.5, 2))))
+    if rng.random() < STATIC:
+        return Scene(camera.static(shape, rng), np.zeros(shape, np.uint8))
     middle = Box(shape[0] // 3, shape[0] * 2 // 3, shape[1] // 3, shape[1] * 2 // 3)
     return on_paper(np.zeros(shape, np.float32), middle, clutter, rng, ANY)
 

@@ -106,13 +106,13 @@ def enlarged(image: np.ndarray, rng: Generator) -> Ink:
 
 
 def any_scene(sources: Sources, rng: Generator) -> LabelledScene:
-    """Four in five hold one digit, that one can see; the others a letter or a sign, several digits, or nothing."""
+    """Three in four hold one digit, that one can see; the others a letter or a sign, several digits, or nothing."""
     kind = rng.random()
-    if kind < 0.8:
+    if kind < 0.75:
         return digit_scene(sources, rng)
-    if kind < 0.9:
+    if kind < 0.86:
         return LabelledScene(seen(lambda: make_scene(sources.other(rng), sources.clutter, rng)), NOT_A_DIGIT)
-    if kind < 0.95:
+    if kind < 0.91:
         return LabelledScene(seen(lambda: make_scene(sources.several(rng), sources.clutter, rng)), NOT_A_DIGIT)
     return LabelledScene(empty_scene(sources.clutter, rng), NOT_A_DIGIT)
 

@@ -100,6 +100,19 @@ def test_what_gives_no_candidate_says_why(digits: Digits) -> None:
     assert why.startswith("several digits: 2 shapes")
 
 
+@pytest.mark.parametrize("width", [19, 21, 23, 25])
+def test_a_stroke_that_fills_half_of_a_crop_is_a_candidate(width: int) -> None:
+    """A printed 1, cut out by its cell: no network has the last word on what is plain to see."""
+    levels = np.full((77, width), 255, np.uint8)
+    levels[16:, :10] = 0
+    for row in range(10, 16):
+        levels[row, : 10 - row // 3] = 0
+    normalised = normalise(Image.fromarray(levels))
+    assert normalised.digits is not None
+    assert CONTRAST in normalised.assumed
+    assert ENGINE.run(normalised.digits)[0].argmax() == 1
+
+
 @pytest.mark.parametrize("shape", [(128, 128), (128, 90), (20, 128), (96, 5)])
 def test_parts_cover_the_picture(shape: tuple[int, int]) -> None:
     covered = np.zeros(shape, bool)

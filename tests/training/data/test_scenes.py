@@ -89,6 +89,15 @@ def test_what_no_one_can_see_is_not_visible(sources: Sources) -> None:
     assert not is_visible(empty_scene(sources.clutter, rng))
 
 
+def test_some_empty_pictures_are_noise_and_no_sheet() -> None:
+    rng = np.random.default_rng(8)
+    for _ in range(20):
+        pixels = camera.static((40, 60), rng)
+        assert pixels.shape == (40, 60)
+        assert pixels.dtype == np.uint8
+        assert pixels.std() > 1
+
+
 def test_several_digits_are_wider_than_one(sources: Sources) -> None:
     rng = np.random.default_rng(4)
     rows = [sources.several(rng) for _ in range(20)]
