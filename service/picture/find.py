@@ -85,7 +85,7 @@ def find(look: Look, size: tuple[int, int]) -> Found:
 
 def count_written(regions: list[Region], look: Look) -> int:
     """How many of `regions`, looked at one by one, hold something written that is about as large as they are."""
-    found = find_ink([look(region) for region in regions])
+    found = find_ink([look(region) for region in regions]) if regions else []
     return sum(not is_lost(probability > INK, share=SMALL) for probability in found)
 
 

@@ -68,13 +68,31 @@ def normalise_grey(grey: Grey, size: tuple[int, int], look: Look | None = None) 
 
 
 def overlooked(digits: tuple[Box, ...], region: Region, shape: tuple[int, int], look: Look) -> bool:
-    """Whether another digit is written outside `region`: where the network looked closer at one of several.
+    """Whether another digit is written outside `region`, where the network looked closer at one of several; or whether
+    it took two that are far apart for one.
 
-    `digits`: where rules see some; they take bits of a frame for them, too.
+    `digits`: where rules see some; they take bits of a frame for them, too, and pieces of a broken stroke.
     """
     places = [within(WHOLE, box.grown(box.side // 4 + 1), shape) for box in digits[:MOST_COUNTED]]
     outside = [place for place in places if not region.holds_middle_of(place)]
-    return bool(outside) and count_written(outside, look) > 0
+    if outside or not are_apart(digits, shape):
+        return count_written(outside, look) > 0
+    return count_written(places, look) > 1
+
+
+def are_apart(digits: tuple[Box, ...], shape: tuple[int, int]) -> bool:
+    """Whether there is paper around each, half of the first one's side wide."""
+    if not digits:
+        return False
+    room = digits[0].side // 2
+    first, *others = (box.grown(room) for box in digits)
+    clear = all(
+        box.top >= first.bottom or box.bottom <= first.top or box.left >= first.right or box.right <= first.left
+        for box in others
+    )
+    return clear and all(
+        min(box.top, box.left, shape[0] - box.bottom, shape[1] - box.right) >= 0 for box in (first, *others)
+    )
 
 
 def joined(by_rules: ByContrast, found: Found) -> Normalised:

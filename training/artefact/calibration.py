@@ -20,7 +20,7 @@ from training.judge.confidence import Operating, risk_coverage
 
 # The reject threshold is put where this share of the validation images that belong to no class reach it, and, if that
 # is higher, where of those accepted that do belong to one this share are read wrong.
-FALSE_ACCEPT_RATE = 0.03
+FALSE_ACCEPT_RATE = 0.035
 WRONG_SHARE = 0.005
 
 # Of an only candidate: what is less is no number whose logarithm can be taken.

@@ -144,7 +144,7 @@ def test_a_strip_is_refused_as_one() -> None:
 
 
 def test_a_digit_lost_in_a_large_picture_is_found_or_refused(digits: Digits) -> None:
-    assert read(Image.fromarray(on_paper(digits.pick(6), size=1200, offset=(500, 500)))) == 6
+    assert read(Image.fromarray(on_paper(digits.pick(6), size=800, offset=(400, 300)))) == 6
     page = on_paper(digits.pick(6), size=2400, offset=(500, 500))
     assert reason_of(Image.fromarray(page)).startswith("too small: the digit takes up 2% of the picture's side")
 
