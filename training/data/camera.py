@@ -44,7 +44,8 @@ def static(shape: tuple[int, int], rng: Generator) -> np.ndarray:
     """uint8 [H, W] of noise alone, fine or coarse, as of a sensor in the dark."""
     coarse = gaussian_filter(rng.normal(0, 1, shape), rng.choice([0.0, 0.5, 1.0, 2.0]))
     level, spread = rng.uniform(30, 225), rng.uniform(2, 60)
-    return np.clip(level + coarse * spread / max(float(coarse.std()), 1e-6), 0, 255).astype(np.uint8)
+    pixels: np.ndarray = np.clip(level + coarse * spread / max(float(coarse.std()), 1e-6), 0, 255).astype(np.uint8)
+    return pixels
 
 
 def stretched(grey: Plane, rng: Generator) -> Plane:
