@@ -23,7 +23,7 @@ def test_pictures_of_each_kind_are_written_with_their_labels(tmp_path: Path) -> 
         if picture.source == "crop":
             assert pixels.shape == (16, 16)
         if picture.source == "strip":
-            assert max(pixels.shape) > 100
+            assert max(pixels.shape) > 50
 
 
 def test_the_pictures_are_the_same_each_time(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Digits of other data sets, read by an exported model: `python -m training.judge.cross_domain exported/googlenet`.
+"""Digits of other data sets, read by an exported model: `python -m training.compare.cross_domain exported/googlenet`.
 
 Each set is read twice: as the service reads uploads, and as the literature on domain generalisation does, where every
 image is resized to what the network takes, and nothing more. No model here was trained on any of them.
@@ -117,7 +117,7 @@ def report(arguments: Arguments) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     try:
-        report(tyro.cli(Arguments, prog="python -m training.judge.cross_domain", description=__doc__, args=arguments))
+        report(tyro.cli(Arguments, prog="python -m training.compare.cross_domain", description=__doc__, args=arguments))
     except TrainingError as error:
         sys.exit(f"error: {error}")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import ROOT
-from training.judge import cross_domain
+from training.compare import cross_domain
 
 MODEL = ROOT / "exported/googlenet"
 
