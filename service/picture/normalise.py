@@ -81,7 +81,7 @@ def overlooked(digits: tuple[Box, ...], region: Region, shape: tuple[int, int], 
 
 
 def are_apart(digits: tuple[Box, ...], shape: tuple[int, int]) -> bool:
-    """Whether there is paper around each, half of the first one's side wide."""
+    """Whether the first has paper around it that no other shares, each half of the first one's side wide."""
     if not digits:
         return False
     room = digits[0].side // 2
@@ -103,7 +103,7 @@ def joined(by_rules: ByContrast, found: Found) -> Normalised:
     if found.digit is None:
         return nothing(by_rules.reason or found.reason, by_rules, found)
     if by_rules.digit is None:
-        return Normalised(found.digit[np.newaxis], (LEARNED,), dropped=reasons(by_rules, None))
+        return Normalised(found.digit[np.newaxis], (LEARNED,), dropped=reasons(by_rules, found))
     return Normalised(np.stack([by_rules.digit, found.digit]), (CONTRAST, LEARNED))
 
 
@@ -111,9 +111,9 @@ def nothing(reason: str | None, by_rules: ByContrast, found: Found) -> Normalise
     return Normalised(None, reason=reason, dropped=reasons(by_rules, found))
 
 
-def reasons(by_rules: ByContrast, found: Found | None) -> tuple[tuple[str, str], ...]:
+def reasons(by_rules: ByContrast, found: Found) -> tuple[tuple[str, str], ...]:
     """Why each gives no digit, as far as it does not."""
-    tried = ((CONTRAST, by_rules.reason), (LEARNED, found.reason if found else None))
+    tried = ((CONTRAST, by_rules.reason), (LEARNED, found.reason))
     return tuple((what, why) for what, why in tried if why)
 
 

@@ -116,7 +116,7 @@ def shares(read: Read, temperature: float, threshold: float) -> dict[str, Any]:
     right = (probabilities.argmax(dim=1) == read.labels) & read.seen
     strangers = ~read.known
     of_accepted = Accuracy(int(right[accepted].sum()), int(accepted.sum())) if accepted.any() else None
-    of_digits, of_others = (confidences[part].double().numpy() for part in (read.known, strangers))
+    of_digits, of_others = (confidences[part].numpy() for part in (read.known, strangers))
     return {
         "accepted_share": accepted[read.known].float().mean().item(),
         "right_share": of_accepted and of_accepted.share,
