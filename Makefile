@@ -9,10 +9,11 @@ RUNTIME ?= cpu
 # BentoML reports its use to its makers unless told not to; its command line reads this before it reads us.
 export BENTOML_DO_NOT_TRACK = True
 
-.PHONY: serve test lint bench engine image image-gpu container-test requirements clean
+.PHONY: serve test lint bench client-test ray-test schemathesis soak chaos fuzz sbom audit engine image image-gpu
+.PHONY: container-test requirements clean
 
 serve: .venv/installed-$(RUNTIME)
-	.venv/bin/bentoml serve --host $(HOST) --port $(PORT)
+	.venv/bin/numeral serve --host $(HOST) --port $(PORT)
 
 test: .venv-dev/installed lint
 	.venv-dev/bin/pytest
@@ -21,6 +22,45 @@ lint: .venv-dev/installed
 	.venv-dev/bin/ruff check .
 	.venv-dev/bin/ruff format --check .
 	.venv-dev/bin/mypy
+
+# Not a part of `make test`: KServe's client asks for an older python-dateutil than bentoml.
+client-test: .venv-dev/installed .venv-clients/installed
+	KSERVE_PYTHON=$(CURDIR)/.venv-clients/bin/python .venv-dev/bin/pytest tests/test_clients.py tests/deploy/test_kserve.py
+
+# Nor is this: Ray and what it brings are 1.2 GB, for one option of `numeral read`.
+ray-test: .venv-dev/installed .venv-ray/installed
+	RAY_PYTHON=$(CURDIR)/.venv-ray/bin/python .venv-dev/bin/pytest tests/numeral/test_cluster.py
+
+# Some ten thousand requests made up from /docs.json; `make test` sends a few hundred.
+schemathesis: .venv-dev/installed
+	SCHEMATHESIS_EXAMPLES=$(or $(EXAMPLES),1000) .venv-dev/bin/pytest --log-cli-level=INFO --log-cli-format='%(message)s' \
+		tests/test_schemathesis.py
+
+# What is served, for scanners: packages by version and hash, models by hash with a card. RUNTIME=gpu for the other list.
+sbom: .venv-dev/installed
+	mkdir -p build
+	.venv-dev/bin/python -m deploy.sbom requirements/$(RUNTIME).txt > build/numeral-$(RUNTIME).locked.cdx.json
+
+# Known vulnerabilities of what is pinned, as pypi.org has them: a mirror of packages does not. --strict, as what cannot be
+# asked for is not known to be safe.
+audit: .venv-audit/installed
+	.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes \
+		$(foreach list,cpu gpu build dev,--requirement requirements/$(list).txt)
+
+# Proofs that take long, each with its counts as the last line; short forms of them are among the tests.
+MINUTES ?= 30
+soak: .venv-dev/installed
+	.venv-dev/bin/python -m proofs.soak --minutes $(MINUTES)
+
+# ONLY='kill stop' for some of the scenarios.
+chaos: .venv-dev/installed
+	.venv-dev/bin/python -m proofs.chaos $(if $(ONLY),--only $(ONLY))
+
+REQUESTS ?= 20000
+EXECUTIONS ?= 1000000
+fuzz: .venv-dev/installed schemathesis
+	.venv-dev/bin/python -m proofs.fuzz.requests --requests $(REQUESTS)
+	.venv-dev/bin/python -m proofs.fuzz --executions $(EXECUTIONS)
 
 # Needs wrk. PRECISION=fp32 for the other file; TorchServe needs Java.
 PRECISION ?= int8
@@ -77,10 +117,11 @@ requirements: .venv-uv/bin/uv
 
 # The packages of one list, which names every one, and then the project from where it lies. setuptools comes first: it
 # builds the project, and a font that comes as source.
+# By path: the finder that setuptools installs else comes after any folder of the same name, such as a clone's own.
 define install
 $(1)/bin/pip install --quiet --no-deps --require-hashes --only-binary :all: --requirement requirements/build.txt
 $(1)/bin/pip install --quiet --no-deps --require-hashes --no-build-isolation --requirement requirements/$(2).txt
-$(1)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
+$(1)/bin/pip install --quiet --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
 endef
 
 # A stamp is newer than the lists and pyproject.toml when what they ask for is installed.
@@ -102,5 +143,20 @@ endef
 	-.venv-bench/bin/pip install --quiet --no-deps 'nvidia-pytriton>=0.7'
 	touch $@
 
+.venv-clients/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/pip install --quiet 'kserve>=0.15'
+	touch $@
+
+.venv-ray/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-ray
+	.venv-ray/bin/pip install --quiet --editable '.[cpu,ray]'
+	touch $@
+
+.venv-audit/installed:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet 'pip-audit>=2.10'
+	touch $@
+
 clean:
-	rm -rf .venv .venv-dev .venv-bench .venv-uv build *.egg-info
+	rm -rf .venv .venv-dev .venv-bench .venv-clients .venv-ray .venv-audit .venv-uv build *.egg-info

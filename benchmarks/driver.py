@@ -44,22 +44,26 @@ def digit() -> NDArray[np.uint8]:
     return seven
 
 
-def write_bodies(folder: Path) -> dict[str, list[str]]:
-    """The arguments for wrk by kind of body: the file, and headers."""
-    pixels = digit()
+def canonical() -> bytes:
     png = BytesIO()
-    Image.fromarray(pixels).save(png, "PNG")
+    Image.fromarray(digit()).save(png, "PNG")
+    return png.getvalue()
+
+
+def write_bodies(folder: Path, image: bytes | None = None) -> dict[str, list[str]]:
+    """The arguments for wrk by kind of body: the file, and headers. `image`: a file, in place of a canonical digit."""
+    pixels, image = digit(), image or canonical()
     tensor = {"name": "images", "shape": [1, 28, 28], "datatype": "UINT8", "parameters": {"binary_data_size": 784}}
     outputs = [{"name": "probabilities", "parameters": {"binary_data": True}}]
     header = json.dumps({"inputs": [tensor], "outputs": outputs}).encode()
     form = "multipart/form-data; boundary=bound"
     bodies = {
-        "raw": (png.getvalue(), ["Content-Type", "image/png"]),
-        "64 files": (multipart(png.getvalue(), "image", 64), ["Content-Type", form]),
+        "raw": (image, ["Content-Type", "application/octet-stream"]),
+        "64 files": (multipart(image, "image", 64), ["Content-Type", form]),
         "tensor": (header + pixels.tobytes(), ["Inference-Header-Content-Length", str(len(header))]),
     }
     for field in ("image", "images", "request"):
-        bodies[f"multipart {field}"] = (multipart(png.getvalue(), field, 1), ["Content-Type", form])
+        bodies[f"multipart {field}"] = (multipart(image, field, 1), ["Content-Type", form])
     arguments = {}
     for name, (content, headers) in bodies.items():
         path = folder / f"{name}.body"

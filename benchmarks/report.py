@@ -26,6 +26,7 @@ PACKAGES = (
     "kornia-rs",
     "fastapi",
     "litserve",
+    "mosec",
     "ray",
     "torchserve",
     "nvidia-pytriton",

@@ -80,11 +80,16 @@ def run_rounds(arguments: Arguments) -> tuple[dict[str, dict[str, Figures]], dic
     return {name: medians(each) for name, each in rounds.items() if each}, left_out
 
 
+def use_model(model: str, precision: driver.Precision) -> None:
+    """For the peers, which are told by their environment."""
+    file = "model.int8.onnx" if precision == "int8" else "model.onnx"
+    os.environ["BENCH_MODEL"] = str(ROOT / "exported" / model / file)
+
+
 def main() -> None:
     arguments = command_line.parse(Arguments, "serving", __doc__)
     driver.need_wrk()
-    file = "model.int8.onnx" if arguments.precision == "int8" else "model.onnx"
-    os.environ["BENCH_MODEL"] = str(ROOT / "exported" / arguments.model / file)
+    use_model(arguments.model, arguments.precision)
     results, left_out = run_rounds(arguments)
     name = f"serving-{arguments.model}-{arguments.precision}" + ("-cuda" if arguments.provider == "cuda" else "")
     line = report.line_of(

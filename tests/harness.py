@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
@@ -16,12 +16,16 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pillow_heif
 import psutil
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
+# Pillow has no HEIF of its own.
+pillow_heif.register_heif_opener()
+
 BENTOML = Path(sys.executable).with_name("bentoml")
 
 
@@ -128,6 +132,14 @@ def wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path, se
     pytest.fail(f"the server was not ready within {seconds} s:\n{log.read_text()}")
 
 
+def wait_until(true: Callable[[], bool], seconds: int = 30) -> None:
+    for _ in range(20 * seconds):
+        if true():
+            return
+        time.sleep(0.05)
+    pytest.fail(f"it did not come to pass within {seconds} s")
+
+
 def address(url: str) -> tuple[str, int]:
     host, port = url.removeprefix("http://").split(":")
     return host, int(port)
@@ -167,7 +179,8 @@ def assert_problem(response: httpx.Response, status: int, said: str) -> None:
     problem = response.json()
     assert response.status_code == status, problem
     assert response.headers["content-type"] == "application/problem+json"
-    assert set(problem) == {"type", "title", "status", "detail"}
+    assert set(problem) == {"type", "title", "status", "detail", "request_id"}
+    assert problem["request_id"] == response.headers["x-request-id"]
     assert problem["status"] == status
     assert said in problem["detail"]
 
@@ -175,3 +188,13 @@ def assert_problem(response: httpx.Response, status: int, said: str) -> None:
 def metric(exposition: str, name: str) -> float:
     """The sum of the samples whose line starts with `name`."""
     return sum(float(line.rsplit(" ", 1)[1]) for line in exposition.splitlines() if line.startswith(name))
+
+
+def copy_tree(target: Path, without: tuple[str, ...] = ()) -> None:
+    """The files that git knows of or would take; `without`: what paths begin with that are left out."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    for name in listed.stdout.decode().split("\0"):
+        if name and (ROOT / name).is_file() and not name.startswith(without):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            (target / name).write_bytes((ROOT / name).read_bytes())

@@ -9,6 +9,8 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
+from tests.hostile_heif import HOSTILE_HEIF, LARGEST_HEIF
+
 MEGABYTE = 1_000_000
 WHITE = Image.new("L", (28, 28), 255)
 
@@ -87,6 +89,13 @@ def jpeg_scans(size: tuple[int, int], count: int, mode: str = "L") -> bytes:
     plain = saved(Image.new(mode, size), "JPEG", progressive=True, subsampling=0)
     last = plain[plain.rindex(b"\xff\xc4") : -2]
     return plain[:-2] + last * count + plain[-2:]
+
+
+def jpeg_of_some_components() -> bytes:
+    """Its only scan has one of three, so that a decoder would hold all until the others come."""
+    plain = saved(Image.new("RGB", (11_300, 11_300)), "JPEG", subsampling=0)
+    start = plain.index(b"\xff\xda")
+    return plain[:start] + b"\xff\xda" + struct.pack(">HB", 8, 1) + b"\x01\x00\x00\x3f\x00" + plain[start + 14 :]
 
 
 def jpeg_filled(size: int = 4 * MEGABYTE) -> bytes:
@@ -347,6 +356,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "JPEG of thousands of scans": partial(jpeg_scans, (4000, 4000), 20_000),
     "JPEG of a hundred scans": partial(jpeg_scans, (4000, 4000), 100),
     "JPEG of thousands of small scans": partial(jpeg_scans, (28, 28), 20_000),
+    "JPEG of 128 million pixels in scans": jpeg_of_some_components,
     "JPEG of two frames": lambda: jpeg_with(jpeg_segment(0xC0, struct.pack(">B2H", 8, 9, 9) + b"\x01\x01\x11\0") * 9),
     "JPEG of a claimed size": lambda: jpeg_with(jpeg_segment(0xC2, struct.pack(">B2H", 8, 65_535, 65_535) + b"\x01")),
     "JPEG of arithmetic code": lambda: saved(WHITE, "JPEG").replace(b"\xff\xc0", b"\xff\xc9"),
@@ -390,6 +400,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "TIFF of a million samples": lambda: tiff_file(bytes(784), (277, LONG, [MEGABYTE])),
     "TIFF of samples of many bits": lambda: tiff_file(bytes(784), bits=65_535),
     "TIFF of a directory with more entries than bytes": lambda: b"II+\0\x08\0\0\0" + struct.pack("<2Q", 16, 2**63),
+    **HOSTILE_HEIF,
 }
 
 # As large as is allowed, and so read: each has to be read in time and memory that its size explains.
@@ -399,6 +410,7 @@ LARGEST: dict[str, Callable[[], bytes]] = {
     "PNG of a palette": lambda: saved(Image.new("P", (4000, 4000)), "PNG", transparency=bytes(256)),
     "PNG turned": lambda: saved(Image.new("RGBA", (4000, 4000)), "PNG", exif=turned()),
     "JPEG": lambda: saved(Image.new("RGB", (4000, 4000)), "JPEG"),
+    "JPEG of 128 million pixels": lambda: saved(Image.new("CMYK", (11_300, 11_300)), "JPEG", subsampling=0),
     "JPEG of 25 scans": partial(jpeg_scans, (4000, 4000), 15, "RGB"),
     "JPEG in CMYK": lambda: saved(Image.new("CMYK", (4000, 4000)), "JPEG", progressive=True, subsampling=0),
     "JPEG of a strip in CMYK": lambda: saved(Image.new("CMYK", (64_000, 250)), "JPEG", progressive=True, subsampling=0),
@@ -413,6 +425,7 @@ LARGEST: dict[str, Callable[[], bytes]] = {
     ),
     "TIFF of a long fax": partial(tiff_fax, 1600, 10_000),
     "TIFF of JPEG": lambda: saved(Image.new("RGB", (4000, 4000)), "TIFF", compression="jpeg"),
+    **LARGEST_HEIF,
 }
 
 

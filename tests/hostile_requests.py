@@ -10,8 +10,11 @@ from tests.harness import png
 MEGABYTE = 1_000_000
 
 
-def post(body: bytes, *headers: str) -> bytes:
-    lines = ["POST /classify HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", *headers, "", ""]
+INFER = "/v2/models/googlenet/infer"
+
+
+def post(body: bytes, *headers: str, path: str = "/classify") -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode("latin-1") + body
 
 
@@ -44,11 +47,25 @@ def near_misses(of: bytes, boundary: str = "x" * 70) -> bytes:
     return form(start + of * (4 * MEGABYTE // len(of)), boundary)
 
 
+def json_text(body: bytes) -> bytes:
+    return post(body, "Content-Type: application/json")
+
+
 def dots(count: int) -> bytes:
     """Pictures that are small, and of as many shapes as there can be."""
     grid = np.zeros((32, 32), np.uint8)
     grid[::2, ::2] = 255
     return parts(count, content=png(grid))
+
+
+def tensor(data: bytes, datatype: str = "UINT8", shape: str = "[-1,28,28]") -> bytes:
+    """An inference request, in JSON."""
+    head = f'{{"inputs":[{{"name":"x","datatype":"{datatype}","shape":{shape},"data":['.encode()
+    return post(head + data + b"]}]}", path=INFER)
+
+
+def nested(depth: int) -> bytes:
+    return b"[" * depth + b"]" * depth
 
 
 REQUESTS: dict[str, Callable[[], bytes]] = {
@@ -79,6 +96,20 @@ REQUESTS: dict[str, Callable[[], bytes]] = {
     "carriage returns": partial(near_misses, b"\r"),
     "dashes": partial(near_misses, b"\r\n--"),
     "pictures of dots": partial(dots, 256),
+    "JSON of lists": lambda: json_text(b'{"images":[' + b"[]," * 1_200_000 + b"0]}"),
+    "JSON in JSON": lambda: json_text(b'{"image":' * 400_000),
+    "JSON of line ends": lambda: json_text(b'{"image":"' + b"\\n" * 1_900_000 + b'"}'),
+    "JSON of as much as a body may have": lambda: json_text(b'{"image":"' + b"A" * 11 * MEGABYTE + b'"}'),
+    "JSON of base64 that is none": lambda: json_text(b'{"image":"' + b"A" * 3_900_000 + b'!"}'),
     "query of parameters": lambda: b"POST /classify?" + b"a&" * 7_000 + b" HTTP/1.1\r\nContent-Length: 1\r\n\r\nx",
+    "tensor of lists": lambda: tensor(b"[]," * 1_600_000 + b"[]"),
+    "tensor of as many lists as may be": lambda: tensor(b"[]," * 8_000 + b"[]"),
+    "tensor of objects": lambda: tensor(b'{"":0},' * 104_000 + b"{}"),
+    "tensor of depth": lambda: tensor(nested(100_000)),
+    "tensor of a long number": lambda: tensor(b"9" * 4 * MEGABYTE),
+    "tensor of a long text": lambda: tensor(b'"' + b"x" * 4 * MEGABYTE + b'"' + b",1" * 200_000),
+    "tensor of nothing": lambda: tensor(b'"",' * 200_000 + b'""', "BYTES", "[-1]"),
+    "tensor of a photo that is none": lambda: tensor(b'"' + b"QUFB" * MEGABYTE + b'"', "BYTES", "[-1]"),
+    "inference request of no JSON": lambda: post(b'"\\' * 2 * MEGABYTE, path=INFER),
     "photo in HEIC": lambda: post(b"\0\0\0\x18ftypheic" + bytes(4 * MEGABYTE)),
 }

@@ -34,9 +34,11 @@ def test_it_holds_only_what_serving_needs(bento: Path) -> None:
     for model in ("googlenet", "alexnet"):
         names = ("model.onnx", "model.int8.onnx", "metadata.json")
         expected |= {f"exported/{model}/{name}" for name in names}
+    expected |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "service/web/page").rglob("*") if path.is_file()}
     expected |= {
-        "service/web/page.html",
+        "service/web/openapi/swagger.html",
         "service/picture/ink_finder.onnx",
+        "service/model/known_digits.png",
         "pyproject.toml",
         "README.md",
         "LICENSE",
@@ -62,7 +64,7 @@ def test_its_packages_are_those_of_the_list(bento: Path) -> None:
 
 def test_it_serves_from_anywhere(bento: Path, tmp_path: Path) -> None:
     """From its own files, and not from those that lie here: they show in what it answers."""
-    with (bento / "src/service/web/page.html").open("a") as page:
+    with (bento / "src/service/web/page/index.html").open("a") as page:
         page.write("<!-- packed -->")
     image = (ROOT / "digit.png").read_bytes()
     with serving(tmp_path / "log", f"numeral:{bento.name}", tmp_path, provider="cpu") as url:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.harness import ROOT, Digits, assert_problem, png, serving
+from tests.test_access_log import unread
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+NAMED = {"x-request-id": "mine-1", "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
 
 
 @pytest.fixture
@@ -62,8 +67,23 @@ def test_who_sent_it_gets_a_500_and_others_their_answers(tmp_path: Path, models:
         for _ in range(3):
             assert httpx.post(f"{url}/classify", content=good).json()["confidence"] == 0.1
             assert_problem(httpx.post(f"{url}/classify", content=bad), 500, "its log says more")
-        assert_problem(httpx.post(f"{url}/classify", files=[("f", ("a", bad)), ("f", ("b", bad))]), 500, "its log")
+        files = [("f", ("a", bad)), ("f", ("b", bad))]
+        assert_problem(httpx.post(f"{url}/classify", files=files, headers=NAMED), 500, "its log")
         assert httpx.get(f"{url}/livez").status_code == 200
         assert httpx.get(f"{url}/stats").json()["images_in_work"] == 0
         assert 'numeral_requests_total{path="/classify",status="500"} 4.0' in httpx.get(f"{url}/metrics").text
     assert "a batch failed" in log.read_text()
+    assert f"request mine-1 of trace {TRACE} failed with its batch" in log.read_text()
+
+
+def test_an_error_is_answered_where_nobody_reads_the_log(tmp_path: Path, models: Path, digits: Digits) -> None:
+    """Its lines go to the same standard output as those of the access log, which has filled the pipe."""
+    good, bad = canonical(digits, brightest=190), canonical(digits, brightest=255)
+    settings = {"models_dir": str(models), "default_model": "failing", "workers": "1"}
+    with unread(tmp_path / "log", **settings) as (url, output), httpx.Client(base_url=url) as client:
+        for _ in range(300):
+            client.post("/classify", content=good, headers={"x-request-id": "x" * 128})
+        for _ in range(20):  # a pipe that the log cannot be written to may have room for one more
+            assert client.post("/classify", content=bad).status_code == 500
+        assert client.post("/classify", content=good).status_code == 200
+    os.close(output)

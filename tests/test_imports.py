@@ -1,5 +1,5 @@
 """The rules between the rooms: who may know of whom. `service` and `training` share the artefact's folder, and what
-makes a network's input of a picture."""
+makes a network's input of a picture. `numeral` reads with what the service reads with; nothing knows of it."""
 
 import ast
 import subprocess
@@ -16,12 +16,31 @@ MAY_IMPORT = {
     # What runs networks is an exception of its own: finding the ink takes one.
     "service.picture": ["service.runtime"],
     "service.fleet": ["service.picture", "service.runtime", "service.settings", "service.errors"],
-    "service.model": ["service.fleet", "service.runtime", "service.settings", "service.errors"],
-    "service.web": ["service.model", "service.fleet", "service.picture", "service.settings", "service.errors"],
+    "service.model": ["service.fleet", "service.picture", "service.runtime", "service.settings", "service.errors"],
+    "service.web": [
+        "service.model",
+        "service.fleet",
+        "service.picture",
+        "service.settings",
+        "service.errors",
+        "service.version",
+    ],
     "service": ["service"],
+    "numeral": [
+        "service.model",
+        "service.fleet",
+        "service.picture",
+        "service.replay",
+        "service.settings",
+        "service.errors",
+    ],
+    "deploy": ["service.model", "service.errors"],
     "training": ["training", "service.picture"],
     "benchmarks": ["benchmarks", "service", "training", "tests"],
+    "proofs": ["service.fleet", "service.picture", "service.settings", "tests"],
 }
+
+ROOMS = ("numeral", "service", "deploy", "training", "benchmarks", "proofs", "tests")
 
 
 def modules(room: str) -> Iterator[Path]:
@@ -61,7 +80,7 @@ def is_module(name: str) -> bool:
 
 
 def ours(names: set[str]) -> set[str]:
-    return {name for name in names if name.split(".")[0] in ("service", "training", "benchmarks", "tests")}
+    return {name for name in names if name.split(".")[0] in ROOMS}
 
 
 def broken(room: str, allowed: list[str]) -> list[str]:
@@ -81,7 +100,7 @@ def test_a_room_imports_what_it_may_and_nothing_else(room: str) -> None:
 
 def test_this_test_can_fail() -> None:
     assert "service.model.batcher imports service.fleet.metrics" in broken("service.model", [])
-    assert "training.data.dataset imports service.picture.normalise" in broken("training", ["training"])
+    assert "training.data.dataset imports service.picture.prepare" in broken("training", ["training"])
 
 
 def imported(names: str) -> set[str]:
@@ -106,6 +125,10 @@ def test_a_supervisor_does_not_load_onnx_runtime() -> None:
     assert_apart("service.app", {"onnxruntime"})
 
 
+def test_an_answer_is_replayed_without_the_web() -> None:
+    assert_apart("service.replay", {"bentoml", "starlette", "uvicorn", "training", "torch"})
+
+
 def test_training_loads_no_bentoml_and_of_the_service_only_the_pictures() -> None:
     found = imported("training.train training.evaluate training.judge.uploads training.export training.ink_finder")
     assert "bentoml" not in found
@@ -113,8 +136,14 @@ def test_training_loads_no_bentoml_and_of_the_service_only_the_pictures() -> Non
     assert others == {"service.runtime"}
 
 
+def test_a_library_user_waits_for_no_web_server() -> None:
+    assert_apart(
+        "numeral.reader numeral.worker numeral.remote", {"bentoml", "starlette", "uvicorn", "torch", "training"}
+    )
+
+
 def test_pictures_are_read_without_the_web_the_models_and_the_settings() -> None:
-    forbidden = {"bentoml", "onnxruntime", "starlette", "uvicorn", "pydantic", "torch", "scipy"}
+    forbidden = {"pillow_heif", "bentoml", "onnxruntime", "starlette", "uvicorn", "pydantic", "torch", "scipy"}
     assert_apart(" ".join(name_of(path) for path in modules("service.picture")), forbidden)
 
 

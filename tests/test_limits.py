@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from tests.harness import (
+    ROOT,
     Digits,
     address,
     assert_problem,
@@ -19,8 +20,10 @@ from tests.harness import (
     png,
     post_head,
     read_answers,
+    running,
     serving,
     start_server,
+    wait_until,
     wait_until_ready,
 )
 
@@ -39,6 +42,10 @@ def test_a_full_queue_is_429_with_retry_after_and_the_rest_is_answered(tmp_path:
         assert_problem(refused[0], 429, "images are in work and 2 more would pass the limit of 4")
         assert {response.headers["retry-after"] for response in refused} == {"1"}
         assert post(0).status_code == 200
+        exposition = httpx.get(f"{url}/metrics").text
+        assert metric(exposition, 'numeral_rejections_total{cause="images"}') == len(refused)
+        assert metric(exposition, 'numeral_requests_total{path="/classify",status="429"}') == len(refused)
+        assert metric(exposition, "numeral_images_in_work{") == 0
 
 
 def test_more_bytes_of_uploads_than_a_worker_holds_are_429(tmp_path: Path, digits: Digits) -> None:
@@ -48,13 +55,21 @@ def test_more_bytes_of_uploads_than_a_worker_holds_are_429(tmp_path: Path, digit
         socket.create_connection(address(url)) as slow,
     ):
         body = png(digits.pick(1))
+
+        def held() -> float:
+            return metric(httpx.get(f"{url}/metrics").text, 'numeral_upload_bytes{worker="1"}')
+
         slow.sendall(post_head(100_000) + bytes(99_900))
-        time.sleep(0.5)
+        wait_until(lambda: held() == 99_900)
         response = httpx.post(f"{url}/classify", content=body)
         assert_problem(response, 429, "99,900 bytes of uploads are in work and")
         assert response.headers["retry-after"] == "1"
+        exposition = httpx.get(f"{url}/metrics").text
+        assert metric(exposition, 'numeral_rejections_total{cause="upload_bytes"}') == 1
+        assert metric(exposition, 'numeral_upload_bytes{worker="1"}') == 99_900
+        assert metric(exposition, 'numeral_requests_in_flight{worker="1"}') == 2  # that upload, and this
         slow.close()
-        time.sleep(0.5)
+        wait_until(lambda: held() == 0)
         assert httpx.post(f"{url}/classify", content=body).status_code == 200
 
 
@@ -97,6 +112,25 @@ def test_what_is_later_than_the_deadline_is_504_and_not_worked_on(tmp_path: Path
         assert "numeral_batch_images_count" in exposition
         assert metric(exposition, "numeral_batch_images_count") == 0
         assert httpx.get(f"{url}/stats").json()["images_in_work"] == 0
+
+
+def test_a_large_picture_without_a_turn_is_429_while_its_client_still_waits(tmp_path: Path) -> None:
+    photo = (ROOT / "digit.png").read_bytes()
+    with running(tmp_path / "log", workers="1", deadline_ms="3000") as (url, supervisor):
+        stuck = [each for each in supervisor.children(recursive=True) if "service.fleet.preparer" in each.cmdline()]
+        for process in stuck:
+            process.suspend()
+        with ThreadPoolExecutor(len(stuck) + 1) as clients:
+            sent = [
+                clients.submit(httpx.post, f"{url}/classify", content=photo, timeout=30) for _ in range(len(stuck) + 1)
+            ]
+            late = sorted((each.result() for each in sent), key=lambda response: response.elapsed)
+        assert_problem(late[0], 429, "no process for large images was free within 1.5 s")
+        assert late[0].headers["retry-after"] == "1"
+        for response in late[1:]:
+            assert_problem(response, 504, "deadline of 3000 ms")
+        assert metric(httpx.get(f"{url}/metrics").text, 'numeral_rejections_total{cause="large_images"}') == 1
+        assert httpx.post(f"{url}/classify", content=photo, timeout=30).status_code == 200
 
 
 def test_a_stop_signal_ends_the_server_cleanly(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The README's commands, run as a newcomer runs them: in a fresh copy of the repository."""
+"""The commands of README and of documents for users, run as a newcomer runs them: in a fresh copy of the repository."""
 
 import json
 import os
@@ -13,10 +13,22 @@ from pathlib import Path
 import pytest
 
 from service.settings import Settings
-from tests.harness import ROOT, free_port, wait_until_ready
+from tests.harness import ROOT, copy_tree, free_port, wait_until_ready
 
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```bash\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+API = (ROOT / "docs/api.md").read_text()
+YOUR_IMAGES = (ROOT / "docs/your-images.md").read_text()
+
+
+def blocks(language: str, *documents: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", "\n".join(documents), flags=re.MULTILINE | re.DOTALL)
+
+
+BLOCKS = blocks("bash", README, API, YOUR_IMAGES, (ROOT / "docs/train.md").read_text())
+
+
+# Of docs/your-images.md, in the order in which they stand there.
+MEASURED = ("judge.made", "--out pictures.csv", "--uploads", "--explain")
 
 
 def block_with(command: str) -> str:
@@ -29,16 +41,7 @@ def block_with(command: str) -> str:
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files that git knows of or would take, with the environment for development already made."""
     target = tmp_path_factory.mktemp("clone")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
-    for name in listed.stdout.decode().split("\0"):
-        if name and (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            (target / name).write_bytes((ROOT / name).read_bytes())
+    copy_tree(target)
     (target / ".venv-dev").symlink_to(sys.prefix, target_is_directory=True)
     return target
 
@@ -74,15 +77,24 @@ def run(block: str, clone: Path) -> str:
 
 def test_every_block_is_run_here() -> None:
     assert sorted(BLOCKS) == sorted(
-        block_with(command) for command in ("make serve", "image=@digit.png localhost", "raw body", "training.train")
+        block_with(command)
+        for command in (
+            "make serve",
+            "image=@digit.png localhost:3000/classify\n",
+            "raw body",
+            "training.train",
+            *MEASURED,
+        )
     )
 
 
 def test_make_serve_and_the_first_answer(clone: Path, served_port: int) -> None:
     assert not list(clone.glob(".venv/lib/*/site-packages/torch"))
-    block = block_with("image=@digit.png localhost").replace("localhost:3000", f"localhost:{served_port}")
+    block = block_with("image=@digit.png localhost:3000/classify\n").replace(
+        "localhost:3000", f"localhost:{served_port}"
+    )
     answer = json.loads(run(block, clone))
-    shown = json.loads(re.findall(r"^```json\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)[0])
+    (shown,) = map(json.loads, blocks("json", README))
     assert list(answer) == list(shown)
     assert list(answer["latency_ms"]) == list(shown["latency_ms"])
     assert (answer["digit"], answer["accepted"], answer["file"]) == (2, True, "digit.png")
@@ -94,11 +106,42 @@ def test_the_other_ways_to_ask(clone: Path, served_port: int) -> None:
     while output:
         answer, end = decoder.raw_decode(output)
         answers.append(answer)
-        output = output[end:]
-    assert answers[0]["digit"] == answers[1]["digit"] == 2
-    assert answers[1]["model"]["name"] == "alexnet"
-    assert {one["read"] for one in answers[2]["candidates"]} == {"2"}
-    assert [answer["digit"] for answer in answers[3]] == [2, 2]
+        output = output[end:].lstrip()
+    raw, put, *of_alexnet, explained, several = answers
+    assert raw["digit"] == 2
+    assert put["file"] == "digit.png"
+    assert [(one["digit"], one["model"]["name"]) for one in of_alexnet] == [(2, "alexnet")] * 3
+    assert {one["read"] for one in explained["candidates"]} == {"2"}
+    assert [answer["digit"] for answer in several] == [2, 2]
+
+
+def test_measuring_on_pictures_of_ones_own(clone: Path, served_port: int) -> None:
+    made, read, evaluated, explained = (
+        run(block_with(command).replace("localhost:3000", f"localhost:{served_port}"), clone) for command in MEASURED
+    )
+    assert "100 pictures of each of 7 kinds" in made
+    assert read.startswith("pictures/")
+    assert re.search(r"^all digits: accuracy [\d.]+% \(\d+ of 700; .*accepted [\d.]+%", evaluated, flags=re.MULTILINE)
+    assert "threshold 0." in evaluated
+    assert (clone / "runs/uploads/mistakes.png").exists()
+    assert json.loads(explained)["candidates"]
+
+
+def test_tritons_client(clone: Path, served_port: int) -> None:
+    (block,) = blocks("python", API)
+    code = block.replace("localhost:3000", f"localhost:{served_port}")
+    result = subprocess.run([sys.executable, "-c", code], cwd=clone, capture_output=True, text=True, check=False)
+    assert re.fullmatch(r"\[2\] \[0\.9\d+\] \[ True\]\n", result.stdout), result.stdout + result.stderr
+
+
+def test_the_library(clone: Path) -> None:
+    (block,) = blocks("python", README)
+    command = [sys.executable, "-W", "error", "-c", block]
+    result = subprocess.run(command, cwd=clone, capture_output=True, text=True, check=False)
+    first, second = result.stdout.splitlines() or [result.stderr, ""]
+    assert first == "digit.png 2 True None None"
+    assert second.startswith("scan.jpg None")
+    assert "No such file" in second
 
 
 def test_train_evaluate_and_export(clone: Path) -> None:
@@ -109,10 +152,10 @@ def test_train_evaluate_and_export(clone: Path) -> None:
     assert (clone / "exported/first/metadata.json").exists()
 
 
-def test_the_table_of_settings_is_complete() -> None:
-    table = dict(re.findall(r"^\| `NUMERAL_(\w+)` \| `?([^`|]+?)`? \|", README, flags=re.MULTILINE))
-    defaults = {name.upper(): str(field.default) for name, field in Settings.model_fields.items()}
-    assert table == {**defaults, "MODELS_DIR": "exported"}
+def test_the_settings_that_the_readme_names_are_some() -> None:
+    named = re.findall(r"NUMERAL_([A-Z_]+)", README)
+    assert len(named) >= 5
+    assert {name.lower() for name in named} <= set(Settings.model_fields)
 
 
 def test_the_map_shows_every_room_and_no_other() -> None:
@@ -126,7 +169,7 @@ def test_the_map_shows_every_room_and_no_other() -> None:
 
 def test_every_status_that_is_answered_is_in_the_table() -> None:
     """By the names that the service's code gives to them."""
-    table = {int(status) for row in re.findall(r"^\| ([\d, ]+) \|", README, re.MULTILINE) for status in row.split(",")}
+    table = {int(status) for row in re.findall(r"^\| ([\d, ]+) \|", API, re.MULTILINE) for status in row.split(",")}
     code = "".join(path.read_text() for path in (ROOT / "service").rglob("*.py"))
     answered = {HTTPStatus[name].value for name in re.findall(r"HTTPStatus\.([A-Z_]+)\b(?!\()", code)}
     assert table == answered - {200, 307}  # the second is never let out

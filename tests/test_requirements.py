@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from service.version import VERSION
 from tests.harness import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -114,3 +115,7 @@ def test_two_lists_agree_on_what_is_in_both(one: str, other: str) -> None:
 def test_what_serves_has_nothing_for_training_or_building() -> None:
     for name in ("cpu", "gpu"):
         assert not PINS[name].keys() & {"torch", "onnx", "setuptools", "pip", "pytest"}
+
+
+def test_the_service_says_the_version_that_is_packed() -> None:
+    assert PYPROJECT["project"]["version"] == VERSION

@@ -14,7 +14,7 @@ import pytest
 from benchmarks.second_connection import memory, sending, times
 from tests.harness import running
 from tests.hostile import HOSTILE
-from tests.hostile_requests import REQUESTS, post
+from tests.hostile_requests import INFER, REQUESTS, post
 
 Server = tuple[str, psutil.Process, Path]
 
@@ -60,10 +60,10 @@ def test_a_second_connection_does_not_notice(watched: Server, family: str) -> No
 
 
 REFUSED: dict[str, tuple[int, bytes]] = {
-    "HEIC": (415, b"\0\0\0\x18ftypheic" + bytes(4_000_000)),
+    "HEIC": (422, b"\0\0\0\x18ftypheic" + bytes(4_000_000)),
     "damaged PNG": (422, b"\x89PNG\r\n\x1a\n" + bytes(4_000_000)),
     "truncated JPEG": (422, b"\xff\xd8\xff\xe0" + bytes(4_000_000)),
-    "too large": (413, bytes(6_000_000)),
+    "too large": (413, bytes(13_000_000)),
 }
 BROKEN_FORM = {"content-type": "multipart/form-data; boundary=x"}
 
@@ -80,6 +80,22 @@ def test_what_is_refused_does_not_stay_in_memory(watched: Server, kind: str) -> 
         def refuse(times: int) -> None:
             for _ in range(times):
                 assert client.post(f"/classify{query}", content=content, headers=headers).status_code == status
+
+        refuse(50)
+        held = memory(supervisor)
+        refuse(300)
+        assert memory(supervisor) - held < 20
+
+
+@pytest.mark.parametrize("name", ["tensor of a photo that is none", "inference request of no JSON"])
+def test_what_is_refused_of_inference_does_not_stay_in_memory(watched: Server, name: str) -> None:
+    url, supervisor, _ = watched
+    body = REQUESTS[name]().split(b"\r\n\r\n", 1)[1]
+    with httpx.Client(base_url=url, timeout=30) as client:
+
+        def refuse(times: int) -> None:
+            for _ in range(times):
+                assert client.post(INFER, content=body).status_code in (400, 415)
 
         refuse(50)
         held = memory(supervisor)

@@ -1,5 +1,6 @@
 """A service that cannot work does not start: an exit code, one line with the reason, no respawning."""
 
+import hashlib
 import json
 import os
 import resource
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import onnx
 import onnxruntime
 import pytest
 
@@ -49,6 +51,20 @@ def test_a_wrong_hash(tmp_path: Path) -> None:
     metadata["files"]["model.onnx"]["sha256"] = "0" * 64
     path.write_text(json.dumps(metadata))
     assert f"its metadata.json says {'0' * 64}" in failed_start(tmp_path / "log", models_dir=str(models))
+
+
+def test_an_operator_that_is_not_onnxs_own(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(ROOT / "exported", models)
+    path = models / "alexnet/model.onnx"
+    model = onnx.load(path)
+    model.graph.node[0].domain = "com.acme"
+    path.write_bytes(model.SerializeToString())
+    metadata = json.loads((models / "alexnet/metadata.json").read_text())
+    metadata["files"]["model.onnx"]["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (models / "alexnet/metadata.json").write_text(json.dumps(metadata))
+    said = failed_start(tmp_path / "log", models_dir=str(models), precision="fp32")
+    assert "alexnet/model.onnx uses the operator 'Unsqueeze' of the domain 'com.acme'; allowed: " in said
 
 
 def test_too_few_files(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_it_listens_to_its_own_port_and_to_nobody_else(tmp_path: Path) -> None:
         assert ports == {address(url)[1]}
         folder = folder_of(supervisor)
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        assert {path.name for path in folder.iterdir() if path.is_socket()} == {"control", "events"}
+        assert {path.name for path in folder.iterdir() if path.is_socket()} == {"control", "events", "reloads"}
     assert not folder.exists()
 
 
@@ -114,6 +114,24 @@ def test_while_it_stops_no_connection_hangs_and_what_was_begun_is_answered(tmp_p
     assert counts["hung"] == 0
     # One that the kernel has taken in the moment in which the last worker lets go of the socket.
     assert counts["reset"] <= 8
+
+
+def test_a_request_that_arrives_over_a_kept_connection_as_the_server_stops_is_answered(
+    tmp_path: Path, digits: Digits
+) -> None:
+    body = png(digits.pick(6))
+    with running(tmp_path / "log", workers="2") as (url, supervisor), contextlib.ExitStack() as stack:
+        kept = [stack.enter_context(socket.create_connection(address(url), timeout=30)) for _ in range(8)]
+        for one in kept:
+            one.sendall(post_head(len(body)) + body)
+            assert one.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        supervisor.terminate()
+        time.sleep(0.3)  # by when an idle machine has let go of the socket
+        for one in kept:
+            one.sendall(post_head(len(body)) + body)
+        for one in kept:
+            ((status, _, answer),) = read_answers(one)
+            assert (status, json.loads(answer)["digit"]) == (200, 6)
 
 
 def test_a_worker_that_is_replaced_after_an_export_serves_what_the_others_do(tmp_path: Path, digits: Digits) -> None:

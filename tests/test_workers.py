@@ -2,7 +2,9 @@
 
 import contextlib
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
@@ -10,7 +12,7 @@ import psutil
 import pytest
 
 from service.fleet import shared_folder
-from tests.harness import Digits, metric, png, running
+from tests.harness import Digits, address, metric, png, running, wait_until
 
 
 def folder_of(supervisor: psutil.Process) -> Path:
@@ -48,24 +50,33 @@ def test_connections_are_evened_out(tmp_path: Path, digits: Digits) -> None:
     """All of them begin at one worker, as the other is held up; once it goes on they are shared out."""
     with running(tmp_path / "log", workers="2") as (url, supervisor), contextlib.ExitStack() as stack:
         body = png(digits.pick(1))
+        wait_for_workers(url, 2)
         workers = supervisor.children()
-        workers[1].suspend()
-        stack.callback(workers[1].resume)  # held up for ever, it would hold up the end of the server
-        # From when it is taken for dead, the other has no more than its share and closes none.
-        wait_for_workers(url, 1)
-        clients = [stack.enter_context(httpx.Client(base_url=url)) for _ in range(12)]
-        for client in clients:
-            assert client.post("/classify", content=body).status_code == 200
-        assert [connections(worker, url) for worker in workers] == [12, 0]
-        workers[1].resume()
+        with suspended(workers[1]):
+            clients = [stack.enter_context(contextlib.closing(HTTPConnection(*address(url)))) for _ in range(12)]
+            for client in clients:
+                client.connect()
+            wait_until(lambda: connections(workers[0], url) == 12)
+        assert connections(workers[1], url) == 0
         counts: list[int] = []
         for _ in range(40):
             for client in clients:
-                assert client.post("/classify", content=body).status_code == 200
+                client.request("POST", "/classify", body)
+                assert client.getresponse().read()
             counts = [connections(worker, url) for worker in workers]
             if max(counts) - min(counts) <= 3:
                 return
         pytest.fail(f"connections by worker: {counts}")
+
+
+@contextlib.contextmanager
+def suspended(process: psutil.Process) -> Iterator[None]:
+    """For less time than that after which a worker is taken for hung."""
+    process.suspend()
+    try:
+        yield
+    finally:
+        process.resume()
 
 
 def test_a_worker_that_died_is_replaced_and_counts_go_on(tmp_path: Path, digits: Digits) -> None:
@@ -80,11 +91,13 @@ def test_a_worker_that_died_is_replaced_and_counts_go_on(tmp_path: Path, digits:
         for _ in range(10):
             assert httpx.post(f"{url}/classify", content=body).status_code == 200
         for _ in range(150):
-            if httpx.get(f"{url}/stats").json()["workers"] == 2 and victim not in supervisor.children():
+            exposition = httpx.get(f"{url}/metrics").text
+            if metric(exposition, "numeral_worker_restarts_total") >= 1 and victim not in supervisor.children():
                 break
             time.sleep(0.2)
         else:
             pytest.fail("no worker came in the place of the one that died")
-        exposition = httpx.get(f"{url}/metrics").text
+        assert httpx.get(f"{url}/stats").json()["workers"] == 2
         assert metric(exposition, counted) == 20
         assert metric(exposition, 'numeral_stage_seconds_count{model="googlenet",stage="total"}') == 20
+        assert metric(exposition, "numeral_workers ") == metric(exposition, "numeral_workers_wanted") == 2

@@ -5,5 +5,9 @@ class TrainingError(Exception):
     """A run that cannot start or go on, with the offending value and what is allowed."""
 
 
+class Lost(TrainingError):
+    """Another process of the run has ended, or torchrun ends all."""
+
+
 class Diverged(TrainingError):
     """The loss is no longer a number."""

@@ -20,10 +20,11 @@ from sklearn.metrics import classification_report
 from torch import Tensor
 
 from training.data import labelled
-from training.data.dataset import load_dataset
+from training.data.dataset import JOIN, load_dataset
 from training.errors import TrainingError
 from training.judge import uploads
 from training.judge.accuracy import Accuracy
+from training.judge.by_source import of_joined
 from training.run import hardware, plots, run_folder
 from training.run.predict import predict
 from training.run.trained import load_classifier
@@ -67,7 +68,9 @@ def evaluate(arguments: Arguments) -> Accuracy:
     plots.save_confusion(split.labels, predictions, names, f"{arguments.split} split", confusion)
     plots.save_contact_sheet(split.images[worst], titles, mistakes)
 
-    print(f"{arguments.run}, {arguments.split} split of {recipe.data}: {accuracy}")
+    print(f"{arguments.run}, {arguments.split} split of {recipe.data.split(JOIN)[0]}: {accuracy}")
+    for line in of_joined(classifier, recipe, dataset.joined, on):
+        print(line)
     print(
         classification_report(
             split.labels.cpu(),

@@ -7,8 +7,6 @@ artefact that exists is one that agreed. An int8 file that answers otherwise too
 
 import dataclasses
 import hashlib
-import os
-import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ import torch
 import tyro
 from torch import Tensor
 
-from training.artefact import onnx_file, torchscript
+from training.artefact import into_place, onnx_file, torchscript
 from training.artefact.calibration import Calibration, Read, calibrate
 from training.artefact.graph import ServedGraph
 from training.artefact.parity import (
@@ -58,8 +56,10 @@ class Arguments:
     run: tyro.conf.Positional[Path]
     """the folder of a finished run"""
     target: tyro.conf.Positional[Path]
-    """the artefact's folder; one that is there is replaced"""
+    """the artefact's folder"""
     data_dir: Path = Path("data")
+    replace: bool = False
+    """put it in the place of an artefact that is there, unasked"""
     uploads: Path | None = None
     """a folder of labelled pictures, none of them trained on: temperature and threshold are fitted on these, in place
     of uploads made by code"""
@@ -87,7 +87,7 @@ def calibration_images(arguments: Arguments, recipe: Recipe, dataset: Dataset) -
             f"uploads is {arguments.uploads}; that is for digits, and {recipe.network} reads {recipe.data}"
         )
     if arguments.uploads:
-        return labelled.read(arguments.uploads, recipe.contract)
+        return labelled.read(labelled.find(arguments.uploads), recipe.contract)
     if recipe.validate_on_test:
         return upload_like.of_split(dataset.test)
     return (
@@ -200,36 +200,19 @@ def training_of(run: Path) -> dict[str, Any]:
     }
 
 
-def replace_folder(new: Path, target: Path) -> None:
-    """Renames `new` to `target`, which makes way only once the new folder is whole, and comes back where that fails.
-
-    Where it cannot come back either it stays beside `target`, and the error names both places.
-    A folder cannot be renamed over another: between the two renames there is none, for some microseconds.
-    """
-    if not target.exists():
-        os.replace(new, target)
-        return
-    old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-old-"))
-    os.replace(target, old / target.name)
-    try:
-        os.replace(new, target)
-    except BaseException:
-        os.replace(old / target.name, target)
-        old.rmdir()
-        raise
-    shutil.rmtree(old)
-
-
 def export(arguments: Arguments) -> None:
+    target = arguments.target
+    into_place.refuse_unless_asked(target, arguments.replace)
     recipe = run_folder.read_recipe(arguments.run)
     dataset = load_dataset(recipe.data, arguments.data_dir, recipe.contract)
-    arguments.target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=arguments.target.parent, prefix=f".{arguments.target.name}-") as temporary:
-        folder = Path(temporary) / arguments.target.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as temporary:
+        folder = Path(temporary) / target.name
         folder.mkdir()
         write_artefact(arguments, recipe, dataset, folder)
-        replace_folder(folder, arguments.target)
-    print(f"wrote {arguments.target}")
+        print(f"{target}: {into_place.acceptance(folder)}")
+        into_place.put(folder, target, arguments.replace)
+    print(f"wrote {target}")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -3,6 +3,8 @@
 One-cycle schedule (Smith and Topin 2018), label smoothing, moving average of the weights; the averaged weights are
 validated and exported. The randomness of an epoch is a function of (seed, epoch) alone, so a run that was killed
 and resumed ends with the weights of one that was not (bit for bit on a CPU; CUDA kernels may differ in the last bits).
+`torchrun --standalone --nproc-per-node 2 -m training.train …` does the same in several processes, a share of each batch
+in each, on as many GPUs or a part of the cores.
 """
 
 import argparse
@@ -16,20 +18,27 @@ from typing import Any
 
 import torch
 import tyro
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from training.artefact.unfold import is_artefact, unfolded
 from training.data.augment import augment
 from training.data.crop import crop_and_flip
-from training.data.dataset import NOT_A_DIGIT
-from training.errors import Diverged, TrainingError
-from training.run import hardware, run_folder
-from training.run.lifecycle import Place, begin, resume
+from training.data.dataset import DIGIT_LABELS, NOT_A_DIGIT
+from training.errors import Diverged, Lost, TrainingError
+from training.judge.by_source import by_source
+from training.run import hardware, ranks, run_folder
+from training.run.lifecycle import Place, Way, begin, resume
 from training.run.live import POINTS_PER_EPOCH
 from training.run.predict import predict
 from training.run.recipe import RECIPES, Recipe
 from training.run.state import Training
+from training.run.trained import load_classifier
+
+# Of fewer images a network from scratch learns little in the epochs of a recipe; where it is right in so many, it did.
+FEW_IMAGES = 1_000
+LEARNED = 0.9
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,21 @@ class NewRun:
     place: tyro.conf.OmitArgPrefixes[Place] = field(default_factory=Place)
     run: Path | None = None
     """the folder of the run; runs/RECIPE-seedN if not given"""
+
+
+def start(training: Training) -> None:
+    """With the weights of another run, or of what one was exported to, as the recipe says."""
+    folder = Path(training.recipe.start_from)
+    if is_artefact(folder):
+        training.start_with(unfolded(folder, training.labels, training.images.images))
+    elif (folder / run_folder.RECIPE).exists():
+        training.start_with(load_classifier(folder, training.labels, training.device))
+    else:
+        raise TrainingError(
+            f"start_from is {folder}, which holds neither a run ({run_folder.RECIPE}) nor an exported model "
+            "(metadata.json and model.pt)"
+        )
+    print_by_source(training, "before training, ")
 
 
 def loss_of(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
@@ -52,24 +76,37 @@ def epoch_batches(training: Training) -> Iterator[tuple[Tensor, Tensor]]:
     """Augmented images and labels of one epoch, in an order that only (seed, epoch) decides."""
     generator = Generator(training.device).manual_seed(training.recipe.seed * 1_000_003 + training.epoch)
     order = torch.randperm(len(training.images), generator=generator, device=training.device)
+    mine = ranks.share(training.batch_size)
     for step in range(training.steps):
         batch = training.images.take(order[step * training.batch_size : (step + 1) * training.batch_size])
         cropped = crop_and_flip(batch.images, training.recipe.crop, training.recipe.flip, generator)
-        yield augment(cropped, training.recipe.augmentation, generator), batch.labels
+        augmented = augment(cropped, training.recipe.augmentation, generator)
+        # Each process draws for all, so that an image is the same whichever has it.
+        yield augmented[mine], batch.labels[mine]
+
+
+def to_train(training: Training) -> None:
+    training.model.train()
+    if training.recipe.freeze_norm:
+        for layer in training.model.modules():
+            if isinstance(layer, nn.BatchNorm2d | nn.SyncBatchNorm):
+                layer.eval()
 
 
 def train_epoch(training: Training, progress: "tqdm[Any]") -> tuple[float, float]:
     """Mean loss, and share of right answers. Raises TrainingError where the loss is no longer a number."""
     # Dropout draws from the global generator.
     torch.manual_seed(training.recipe.seed * 1_000_003 + training.epoch)
-    training.model.train()
+    to_train(training)
     losses = torch.zeros((), device=training.device)
     right, asked = torch.zeros(2, device=training.device).unbind()
     bf16 = hardware.has_bf16(training.device)
     for step, (images, labels) in enumerate(epoch_batches(training), start=1):
         with torch.autocast(training.device.type, torch.bfloat16, enabled=bf16):
             logits = training.forward(images)
-        loss = loss_of(logits.float(), labels, training.recipe.label_smoothing)
+        # Of several processes the gradients' mean is taken, whose shares of a batch may differ by an image.
+        share = len(images) * ranks.count() / training.batch_size
+        loss = loss_of(logits.float(), labels, training.recipe.label_smoothing) * share
         training.optimizer.zero_grad()
         loss.backward()
         training.optimizer.step()
@@ -80,10 +117,12 @@ def train_epoch(training: Training, progress: "tqdm[Any]") -> tuple[float, float
         known = (labels != NOT_A_DIGIT).sum()
         right += hits
         asked += known
-        progress.update(len(images))
+        progress.update(training.batch_size)
         if training.live and step % max(1, training.steps // POINTS_PER_EPOCH) == 0:
             seen = (training.epoch * training.steps + step) * training.batch_size
-            training.live.point(seen, loss.item(), (hits / known).item())
+            of_all, hits, known = ranks.total(torch.stack([loss.detach() / ranks.count(), hits, known]))
+            training.live.point(seen, of_all.item(), (hits / known).item())
+    losses, right, asked = ranks.total(torch.stack([losses / ranks.count(), right, asked]))
     mean = losses.item() / training.steps
     if not math.isfinite(mean):
         raise Diverged(
@@ -117,8 +156,10 @@ def train(training: Training, folder: Path) -> None:
     """Runs the epochs that are left, a checkpoint after each."""
     per_epoch = training.steps * training.batch_size
     split = training.recipe.judged_on
-    run_folder.write_log(folder, training.rows)  # a kill may have come between a checkpoint and its line
+    if ranks.is_first():
+        run_folder.write_log(folder, training.rows)  # a kill may have come between a checkpoint and its line
     with tqdm(
+        disable=not ranks.is_first(),
         total=training.recipe.epochs * per_epoch,
         initial=training.epoch * per_epoch,
         unit="images",
@@ -131,10 +172,39 @@ def train(training: Training, folder: Path) -> None:
             training.rows.append(row)
             if training.live:
                 training.live.epoch(training.epoch * per_epoch, row)
-            run_folder.save_checkpoint(folder, training.state())
-            run_folder.write_log(folder, training.rows)
+            if ranks.is_first():
+                run_folder.save_checkpoint(folder, training.state())
+                run_folder.write_log(folder, training.rows)
             progress.set_postfix_str(f"loss {row.train_loss:.4f}, {split} {row.validation_accuracy:.2%}")
     print(f"{folder}: {training.epoch} epochs, {split} accuracy {training.rows[-1].validation_accuracy:.2%}")
+    if training.joined:
+        print_by_source(training)
+    if few := few_images(training):
+        print(few)
+
+
+def print_by_source(training: Training, before: str = "") -> None:
+    recipe = training.recipe
+    if not ranks.is_first():
+        return
+    for line in by_source(training.averaged.module, recipe, training.validation, training.joined):
+        print(f"{before}{line}")
+
+
+def few_images(training: Training) -> str | None:
+    """Advice, where what there is to learn from has made no network."""
+    recipe = training.recipe
+    learned = training.rows[-1].validation_accuracy >= LEARNED
+    if recipe.start_from or learned or training.given >= FEW_IMAGES:
+        return None
+    said = f"{training.given} images are few to train a network from scratch"
+    if not recipe.data.startswith("folder:") or training.labels != DIGIT_LABELS:
+        return f"{said}; begin with the weights of a run that learned the same classes: --start-from FOLDER"
+    folder = recipe.data.removeprefix("folder:")
+    return f"{said}; start from a shipped one: python -m training.train --recipe correct --data mnist,folder:{folder}"
+
+
+WAY = Way(start, train)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -148,14 +218,16 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         if chosen.resume:
             place = tyro.cli(Place, prog="python -m training.train", description=about, args=rest)
-            resume(chosen.resume, place, train)
+            with ranks.joined(place.device):
+                resume(chosen.resume, place, WAY)
         else:
             default = NewRun(RECIPES[chosen.recipe])
             new = tyro.cli(NewRun, default=default, prog="python -m training.train", description=about, args=rest)
             folder = new.run or Path("runs") / f"{chosen.recipe}-seed{new.recipe.seed}"
-            begin(new.recipe, folder, new.place, train)
+            with ranks.joined(new.place.device):
+                begin(new.recipe, folder, new.place, WAY)
     except TrainingError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {error}" if ranks.is_first() or isinstance(error, Lost) else 1)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import bentoml
 import numpy as np
 from PIL.Image import Image
 
-from benchmarks.peers.common import MAX_BATCH, answer, open_session, run
+from benchmarks.peers.common import MAX_BATCH, answer, decoded, open_session, run
 
 
 @bentoml.service(workers=int(os.environ.get("BENCH_WORKERS", "1")))
@@ -19,5 +19,4 @@ class Digits:
 
     @bentoml.api(batchable=True, max_batch_size=MAX_BATCH, max_latency_ms=1000)
     def classify(self, images: list[Image]) -> list[dict[str, object]]:
-        pixels = np.stack([np.asarray(image.convert("L")) for image in images])
-        return [answer(row) for row in run(self.session, pixels)]
+        return [answer(row) for row in run(self.session, np.stack([decoded(image) for image in images]))]

@@ -20,7 +20,8 @@ HEADERS = [(b"content-type", b"application/json")]
 def batcher() -> Batcher:
     """To be made in the event loop."""
     model = "digits"
-    counts = Metrics([model], Board(metrics.columns([model])), 0)
+    models = {model: "0123456789"}
+    counts = Metrics(models, Board(metrics.columns(models)), 0)
     return Batcher(model, lambda images: run(SESSION, images), MAX_BATCH, counts)
 
 

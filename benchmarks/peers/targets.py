@@ -74,6 +74,11 @@ def module(name: str, workers: int) -> Callable[[int, Path], Sequence[str]]:
     return lambda port, _: (sys.executable, "-m", name, str(port), str(workers))
 
 
+def mosec(workers: int, stages: int) -> Callable[[int, Path], Sequence[str]]:
+    name = "benchmarks.peers.mosec_app"
+    return lambda port, _: (sys.executable, "-m", name, str(port), str(workers), str(stages))
+
+
 def triton(port: int, folder: Path) -> Sequence[str]:
     """The server out of NVIDIA's wheel, which has one backend: Python, here with ONNX Runtime in it."""
     wheel = importlib.util.find_spec("pytriton")
@@ -156,6 +161,10 @@ TARGETS = (
             ready="/health",
         )
         for n in (1, CORES)
+    ),
+    *(
+        Target(f"Mosec, {n} × {stages} processes", mosec(n, stages), "mosec", path="/inference")
+        for n, stages in ((1, 1), (CORES, 1), (1, 2))
     ),
     *(Target(f"Ray Serve, {n} replicas", module("benchmarks.peers.ray_app", n), "ray") for n in (1, CORES)),
     *(

@@ -15,11 +15,20 @@ INTERVAL = 0.1
 
 
 class Balance:
-    """Made and used in the event loop. `connections`: how many this worker holds, asked at each look."""
+    """Made and used in the event loop. Asked at each look: how many `connections` this worker holds, how many images
+    wait in its `queue`, and whether it is `stuck` though its loop turns. One that is does not beat, and is replaced."""
 
-    def __init__(self, board: Board, connections: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        board: Board,
+        connections: Callable[[], int],
+        queue: Callable[[], int] = lambda: 0,
+        stuck: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._board = board
         self._connections = connections
+        self._queue = queue
+        self._stuck = stuck
         self._surplus = 0
         self._look()
 
@@ -37,5 +46,6 @@ class Balance:
         # Before all that could fail: the other workers take one that no longer beats for dead.
         self._timer = asyncio.get_running_loop().call_later(INTERVAL, self._look)
         count = self._connections()
-        self._board.beat(count)
+        if not self._stuck():
+            self._board.beat(count, self._queue())
         self._surplus = int(count - self._board.alive()[:, CONNECTIONS].mean())

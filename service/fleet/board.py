@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 
 NUMBER = np.dtype(np.float64).itemsize
 
-# What each worker's row begins with: images in work, open connections, and when it was last heard of.
-IN_WORK, CONNECTIONS, BEAT, HEADER = range(4)
+# What each worker's row begins with. What is so now, and begins anew with each that takes the row: images and bytes of
+# uploads in work, requests that are being answered, open connections, images that wait for a batch, when it was last
+# heard of, the process, the generation of models that all its answers are by, and the one that it could not load.
+IN_WORK, UPLOAD_BYTES, REQUESTS, CONNECTIONS, QUEUE, BEAT, PROCESS, GENERATION, REFUSED = range(9)
+# How many workers have begun in it.
+STARTS, HEADER = 9, 10
 
 # Seconds without a beat after which a worker counts as dead.
 SILENCE = 2.0
@@ -35,21 +39,56 @@ class Board:
         first = (own - 1) * width * NUMBER
         self._header = memoryview(memory)[first : first + HEADER * NUMBER].cast("d")
         self.own = memoryview(memory)[first + HEADER * NUMBER : first + width * NUMBER].cast("d")
-        self.set_in_work(0)
+        self._header[:STARTS] = memoryview(bytes(STARTS * NUMBER)).cast("d")
         self.beat(0)
+
+    def begin(self, generation: int = 0) -> None:
+        """A worker is ready to answer: this process, by that generation of models."""
+        self.answer_by(generation)
+        self._header[PROCESS] = os.getpid()
+        self._header[STARTS] += 1
+
+    def answer_by(self, generation: int) -> None:
+        self._header[GENERATION] = generation
+
+    def refuse(self, generation: int) -> None:
+        self._header[REFUSED] = generation
+
+    def add_requests(self, more: int) -> None:
+        self._header[REQUESTS] += more
+
+    def set_upload_bytes(self, count: int) -> None:
+        self._header[UPLOAD_BYTES] = count
 
     def set_in_work(self, images: int) -> None:
         self._header[IN_WORK] = images
 
-    def beat(self, connections: int) -> None:
+    def beat(self, connections: int, queue: int = 0) -> None:
         """To be called more often than `SILENCE`."""
         self._header[CONNECTIONS] = connections
+        self._header[QUEUE] = queue
         self._header[BEAT] = time.monotonic()
+
+    def end(self) -> None:
+        """This worker stops, and need not beat any more."""
+        self._header[PROCESS] = 0
 
     def alive(self) -> Numbers:
         """float64 [workers, HEADER], of those that live; this one's is among them."""
+        return self.heads()[self._heard_of()]
+
+    def living(self) -> list[int]:
+        """The numbers of those workers, from 1, in the same order."""
+        return [number for number, heard in enumerate(self._heard_of().tolist(), start=1) if heard]
+
+    def heads(self) -> Numbers:
+        """float64 [workers, HEADER], of all that there ever were."""
         heads: Numbers = self.rows[:, :HEADER]
-        return heads[heads[:, BEAT] > time.monotonic() - SILENCE]
+        return heads
+
+    def _heard_of(self) -> NDArray[np.bool_]:
+        heard: NDArray[np.bool_] = self.heads()[:, BEAT] > time.monotonic() - SILENCE
+        return heard
 
     def columns(self, first: int, count: int) -> Numbers:
         """float64 [workers, count], of all that there ever were."""
@@ -69,3 +108,18 @@ def map_file(path: Path, size: int) -> mmap.mmap:
         return mmap.mmap(file, size)
     finally:
         os.close(file)
+
+
+def read_heads(path: Path, workers: int) -> Numbers:
+    """float64 [workers, HEADER], for a process that has no row; [0, HEADER] where no worker has begun to have one.
+
+    Raises OSError where there is no file.
+    """
+    file = os.open(path, os.O_RDONLY)
+    try:
+        width = os.fstat(file).st_size // workers
+        heads = [os.pread(file, HEADER * NUMBER, number * width) for number in range(workers)]
+    finally:
+        os.close(file)
+    whole = [np.frombuffer(head) for head in heads if len(head) == HEADER * NUMBER]
+    return np.reshape(whole, (len(whole), HEADER))

@@ -16,6 +16,7 @@ import numpy as np
 import orjson
 import psutil
 
+from service.fleet.lifeline import end_with_parent
 from service.picture.fault import Fault, FaultKind
 from service.picture.prepare import Prepared, Wanted, prepare, warm_up
 
@@ -66,6 +67,7 @@ def unpack_prepared(text: bytes, content: bytes) -> Prepared:
 
 
 def main(arguments: list[str]) -> None:
+    end_with_parent()
     channel = socket.socket(fileno=int(arguments[0]))
     # The server ends this process by closing the socket: what is in work when it is told to stop is still answered.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -9,17 +9,19 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 
 from service.errors import StartError
+from service.fleet.caller import PATIENT, Caller, CallerLeft, within
 from service.fleet.preparer import GONE, HEAD, READY, pack_job, unpack_prepared
 from service.picture.fault import Fault, FaultKind
 from service.picture.prepare import Prepared, Wanted
 from service.settings import ROOT
 
 # Bytes that a process may take beside what it has at its start, where the largest picture takes its pixels several
-# times over.
+# times over, and the file is held up to three times.
 BYTES_A_PIXEL = 20
-BYTES_BESIDE = 64_000_000
+BYTES_BESIDE = 80_000_000
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -27,11 +29,27 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 LONGEST_START = 60
 
 
-class Preparers:
-    """`count` processes, for pictures of up to `max_pixels`. Made and used in one event loop."""
+class NoTurn(Exception):
+    """All processes were busy for as long as a picture may wait for one."""
 
-    def __init__(self, count: int, max_pixels: int) -> None:
+
+class Preparers:
+    """`count` processes, for pictures of up to `max_pixels`. Made and used in one event loop.
+
+    tell: called with how each that is replaced ended, one of `service.fleet.metrics.ENDS`. longest_wait: seconds, of a
+    picture for its turn.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        max_pixels: int,
+        tell: Callable[[str], None] | None = None,
+        longest_wait: float = 60,
+    ) -> None:
         self.count = count
+        self._tell = tell
+        self.longest_wait = longest_wait
         self._memory = BYTES_BESIDE + BYTES_A_PIXEL * max_pixels
         # None: one that could not be started.
         self._idle: asyncio.LifoQueue[Preparer | None] = asyncio.LifoQueue()
@@ -52,24 +70,28 @@ class Preparers:
         for preparer in self._all:
             preparer.kill()
 
-    async def prepare(self, content: bytes, wanted: Wanted) -> Prepared:
+    async def prepare(self, content: bytes, wanted: Wanted, caller: Caller = PATIENT) -> Prepared:
         """Waits for a process that is free. Cancelled, it kills the one that is at work.
 
-        Raises MemoryError where no process can be had.
+        Raises MemoryError where no process can be had, NoTurn where none was free in time, CallerLeft where nobody
+        waits by the time that one is. One that is at work for a caller that leaves ends it: a new one takes longer than
+        most pictures.
         """
         try:
-            return await self._prepare(content, wanted)
+            return await self._prepare(content, wanted, caller)
         except EOFError:
             # It may have been killed from outside, for its memory, say: another is given the same picture.
             try:
-                return await self._prepare(content, wanted)
+                return await self._prepare(content, wanted, caller)
             except EOFError:
                 return unreadable(Fault(FaultKind.DAMAGED, "the image brings its decoder down"))
 
-    async def _prepare(self, content: bytes, wanted: Wanted) -> Prepared:
+    async def _prepare(self, content: bytes, wanted: Wanted, caller: Caller) -> Prepared:
         """Raises EOFError where the process ended over it."""
-        preparer = await self._idle.get()
+        preparer = await self._turn(caller)
         try:
+            if not caller.waits():
+                raise CallerLeft("decode")
             preparer = preparer or self._begin()
             return await preparer.prepare(content, wanted)
         except OSError as error:
@@ -77,8 +99,17 @@ class Preparers:
         finally:
             if preparer and preparer.killed:
                 self._all.remove(preparer)
+                if self._tell:
+                    self._tell(preparer.end)
                 preparer = self._try_to_begin()
             self._idle.put_nowait(preparer)
+
+    async def _turn(self, caller: Caller) -> "Preparer | None":
+        try:
+            async with asyncio.timeout(self.longest_wait):
+                return await within(caller, self._idle.get(), before="decode")
+        except TimeoutError as error:
+            raise NoTurn from error
 
     def _begin(self) -> "Preparer":
         """Raises OSError where there are no processes or files left."""
@@ -115,6 +146,8 @@ class Preparer:
         # A task of its own: a caller that is cancelled while it goes on must not leave half a connection.
         self._connecting: asyncio.Task[Streams] | None = None
         self.killed = False
+        # How it came to be killed, one of `service.fleet.metrics.ENDS`.
+        self.end = "died"
 
     async def connect(self) -> Streams:
         """Returns when it is ready. Raises EOFError where it ended before."""
@@ -141,6 +174,7 @@ class Preparer:
             await writer.drain()
             head = await reader.readexactly(HEAD.size)
             if head == GONE:
+                self.end = "memory"
                 self.kill()
                 detail = f"the image takes more than {self._memory:,} bytes of memory to decode, which is the limit"
                 return unreadable(Fault(FaultKind.TOO_LARGE, detail))
@@ -150,6 +184,7 @@ class Preparer:
             self.kill()
             raise EOFError("it ended over a picture") from error
         except asyncio.CancelledError:
+            self.end = "deadline"
             self.kill()
             raise
 

@@ -2,16 +2,21 @@
 
 import hashlib
 import math
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, PositiveInt, ValidationError, model_validator
 
 from service.errors import StartError
+from service.model import onnx_file
 
 Precision = Literal["fp32", "int8"]
+
+# What follows the @ in the name of a folder: several versions of a model lie and are served side by side.
+VERSION = re.compile(r"[A-Za-z0-9._-]{1,32}")
 
 METADATA = "metadata.json"
 MODEL_FILES: dict[Precision, str] = {"fp32": "model.onnx", "int8": "model.int8.onnx"}
@@ -121,9 +126,15 @@ class Artefact:
     path: Path
     sha256: str
 
+    def is_same(self, other: "Artefact") -> bool:
+        """Wherever it lies."""
+        return replace(self, path=other.path) == other
+
     def read_model(self) -> bytes:
-        """The ONNX file. Raises StartError where it is not the one of `sha256`."""
-        return read_file(self.path, self.sha256)
+        """The ONNX file. Raises StartError where it is not the one of `sha256`, or asks for what is not allowed."""
+        content = read_file(self.path, self.sha256)
+        onnx_file.check(content, self.path)
+        return content
 
 
 def load_all(models_dir: Path, precisions: Sequence[Precision]) -> dict[str, Artefact]:
@@ -131,12 +142,25 @@ def load_all(models_dir: Path, precisions: Sequence[Precision]) -> dict[str, Art
 
     Raises StartError that names the folder and what is wrong.
     """
+    return {name: load(folder, *precisions) for name, folder in find_folders(models_dir).items()}
+
+
+def find_folders(models_dir: Path) -> dict[str, Path]:
+    """That hold a model, by its name; at least one. Nothing of them is read."""
     if not models_dir.is_dir():
         raise StartError(f"{models_dir} is no folder; NUMERAL_MODELS_DIR must hold a folder for each model")
     folders = sorted(path.parent for path in models_dir.glob("*/metadata.json") if not path.parent.name.startswith("."))
     if not folders:
         raise StartError(f"{models_dir} holds no model: no metadata.json in any folder of it")
-    return {folder.name: load(folder, *precisions) for folder in folders}
+    for folder in folders:
+        check_version(folder)
+    return {folder.name: folder for folder in folders}
+
+
+def check_version(folder: Path) -> None:
+    _, at, version = folder.name.partition("@")
+    if at and not VERSION.fullmatch(version):
+        raise StartError(f"{folder} has {version!r} for a version; allowed: 1 to 32 of A-Z, a-z, 0-9, '.', '_' and '-'")
 
 
 def load(folder: Path, *precisions: Precision) -> Artefact:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from service.fleet.caller import PATIENT, Caller, CallerLeft
 from service.fleet.metrics import Metrics
 
 logger = logging.getLogger("numeral")
@@ -46,11 +47,12 @@ class Inferred(NamedTuple):
 class Job:
     """Images that belong together, never more than one batch holds."""
 
-    __slots__ = ("enqueued", "future", "images", "waiting")
+    __slots__ = ("caller", "enqueued", "future", "images", "waiting")
 
-    def __init__(self, images: NDArray[np.uint8], future: "asyncio.Future[Inferred]") -> None:
+    def __init__(self, images: NDArray[np.uint8], future: "asyncio.Future[Inferred]", caller: Caller) -> None:
         self.images = images
         self.future = future
+        self.caller = caller
         self.enqueued = time.perf_counter()
         self.waiting = True
 
@@ -83,17 +85,20 @@ class Batcher:
         # Of callers that are still there.
         self._waiting_images = 0
         self._busy = False
+        # When the last batch did, of `time.perf_counter`.
+        self._began = 0.0
         # Of the next batch: when it need wait no longer, and in a turn of the loop from now.
         self._timer: asyncio.Handle | None = None
         self._start: asyncio.Handle | None = None
 
-    async def submit(self, images: NDArray[np.uint8]) -> list[Inferred]:
-        """Answers in pieces of up to `max_batch` images, in order. Raises InferenceError, or MemoryError.
+    async def submit(self, images: NDArray[np.uint8], caller: Caller = PATIENT) -> list[Inferred]:
+        """Answers in pieces of up to `max_batch` images, in order. Raises InferenceError, MemoryError, CallerLeft.
 
-        A caller that is cancelled while it waits takes its images out of the queue.
+        Whoever is cancelled while it waits takes its images out of the queue; those of a caller that has left by the
+        time of their batch are dropped.
         """
         starts = range(0, len(images), self._max_batch)
-        jobs = [Job(images[start : start + self._max_batch], self._loop.create_future()) for start in starts]
+        jobs = [Job(images[start : start + self._max_batch], self._loop.create_future(), caller) for start in starts]
         for job in jobs:
             self._enqueue(job)
         try:
@@ -101,6 +106,15 @@ class Batcher:
         finally:
             for job in jobs:
                 self._leave(job)
+
+    @property
+    def queue(self) -> int:
+        """Images that wait for a batch."""
+        return self._waiting_images
+
+    def runs_longer_than(self, seconds: float) -> bool:
+        """Whether a batch does in the executor; one that runs in the loop holds up whoever could ask."""
+        return self._busy and time.perf_counter() - self._began > seconds
 
     def close(self) -> None:
         self._cancel_start()
@@ -120,7 +134,8 @@ class Batcher:
 
     def _leave(self, job: Job) -> None:
         """Does nothing to one that has been answered."""
-        job.future.cancel()
+        if not job.future.cancel() and not job.future.cancelled():
+            job.future.exception()  # asyncio complains of one that nobody has seen
         if job.waiting:
             job.waiting = False
             self._waiting_images -= len(job.images)
@@ -151,7 +166,7 @@ class Batcher:
         if not jobs:
             return
         self._metrics.ran_batch(self._model, sum(len(job.images) for job in jobs))
-        begin = time.perf_counter()
+        begin = self._began = time.perf_counter()
         if self._executor:
             self._busy = True
             future = self._executor.submit(self._infer, jobs)
@@ -176,16 +191,21 @@ class Batcher:
         self._schedule()
 
     def _next_batch(self) -> list[Job]:
-        """The oldest jobs that fit in one batch; those whose caller is gone are dropped."""
+        """The oldest jobs that fit in one batch; those that nobody waits for are dropped."""
         jobs: list[Job] = []
         room = self._max_batch
         while self._waiting and len(self._waiting[0].images) <= room:
             job = self._waiting.popleft()
-            if job.waiting:
-                job.waiting = False
-                self._waiting_images -= len(job.images)
+            # One that has just been cancelled leaves when its task's turn has come.
+            if not job.waiting or job.future.done():
+                continue
+            job.waiting = False
+            self._waiting_images -= len(job.images)
+            if job.caller.waits():
                 jobs.append(job)
                 room -= len(job.images)
+            else:
+                job.future.set_exception(CallerLeft("inference"))
         return jobs
 
 

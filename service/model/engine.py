@@ -1,10 +1,11 @@
 """Runs one model with ONNX Runtime, on the execution provider that was asked for and on no other."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -83,8 +84,11 @@ class Engine:
             )
 
 
-def load_engines(settings: Settings, models_dir: Path | None = None) -> dict[str, Engine]:
-    """By model name, from the settings' folder of models if no other is given.
+def load_engines(
+    settings: Settings, models_dir: Path | None = None, before: Mapping[str, Engine] = MappingProxyType({})
+) -> dict[str, Engine]:
+    """By model name, from the settings' folder of models if no other is given. Those of `before` whose artefacts are
+    the same are taken over.
 
     Raises StartError where a model or the execution provider cannot be had.
     """
@@ -96,9 +100,17 @@ def load_engines(settings: Settings, models_dir: Path | None = None) -> dict[str
             f"{', '.join(artefacts)}"
         )
     return {
-        name: Engine(artefact, settings.provider, workers.threads(settings), settings.max_batch)
-        for name, artefact in artefacts.items()
+        name: take_over(artefact, before.get(name)) or load(artefact, settings) for name, artefact in artefacts.items()
     }
+
+
+def load(artefact: Artefact, settings: Settings) -> Engine:
+    """Raises StartError."""
+    return Engine(artefact, settings.provider, workers.threads(settings), settings.max_batch)
+
+
+def take_over(artefact: Artefact, before: Engine | None) -> Engine | None:
+    return before if before and before.artefact.is_same(artefact) else None
 
 
 def precisions(settings: Settings) -> tuple[Precision, ...]:
@@ -185,6 +197,8 @@ def create_session(
     artefact: Artefact, options: "SessionOptions", providers: list[str | tuple[str, dict[str, str]]]
 ) -> "InferenceSession":
     model = artefact.read_model()
+    # Else it takes a format of its own too, by the first bytes.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     with start_errors(f"model {artefact.name} cannot be loaded by ONNX Runtime"):
         session: InferenceSession = runtime().InferenceSession(model, options, providers=providers)
     return session

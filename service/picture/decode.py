@@ -1,8 +1,10 @@
 """Decodes a file that a scan of its structure has stripped."""
 
 import io
+from functools import cache
 
-from PIL import Image
+from PIL import AvifImagePlugin, Image
+from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
@@ -15,11 +17,12 @@ from service.picture.fault import FaultKind, Unreadable
 from service.picture.structure.stripped import Stripped
 from service.picture.upright import upright
 
+# Else it would be one for each core.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+
 # Called by name: `Image.open` would try each of Pillow's plugins, and have limits of its own on pixels.
-DECODERS: dict[str, type[ImageFile]] = {
-    decoder.format: decoder
-    for decoder in (PngImageFile, JpegImageFile, WebPImageFile, BmpImageFile, GifImageFile, TiffImageFile)
-}
+PLUGINS = (PngImageFile, JpegImageFile, WebPImageFile, BmpImageFile, GifImageFile, TiffImageFile, AvifImageFile)
+DECODERS: dict[str, type[ImageFile]] = {decoder.format: decoder for decoder in PLUGINS}
 
 # Of Pillow's modes, those that have a grey level; the ones of 16 and 32 bits begin with I. LAB has none here.
 MODES = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "F"})
@@ -30,7 +33,7 @@ def decode(stripped: Stripped, at_least: int) -> Image.Image:
 
     Raises Unreadable where colours have no grey level, and what Pillow raises: anything, on hostile content.
     """
-    image = DECODERS[stripped.format](io.BytesIO(stripped.content))
+    image = decoder_of(stripped.format)(io.BytesIO(stripped.content))
     if image.mode not in MODES and not image.mode.startswith("I"):
         raise Unreadable(
             FaultKind.DAMAGED,
@@ -39,3 +42,17 @@ def decode(stripped: Stripped, at_least: int) -> Image.Image:
     image.draft(None, (at_least, at_least))
     image.load()
     return upright(image, stripped.orientation)
+
+
+def decoder_of(kind: str) -> type[ImageFile]:
+    return heif_decoder() if kind == "HEIF" else DECODERS[kind]
+
+
+@cache
+def heif_decoder() -> type[ImageFile]:
+    """Loaded by its first use: 20 MB of libraries that a process which never meets a HEIC does without."""
+    from pillow_heif import HeifImageFile, options
+
+    options.DECODE_THREADS = 1
+    decoder: type[ImageFile] = HeifImageFile
+    return decoder

@@ -1,5 +1,6 @@
 """The one way from the bytes of a file to what a network takes."""
 
+import hashlib
 import time
 from io import BytesIO
 from typing import NamedTuple
@@ -38,6 +39,7 @@ class Prepared(NamedTuple):
     `pixels` are ready for the network, uint8 [K, *Wanted.shape]: K candidates for one and the same picture, with what
     each assumes; `dropped` says what else was assumed, and why that gives none. `reason` says why there is nothing to
     read in a picture, `fault` why a file cannot be read at all, `note` that only a part of the file was looked at.
+    `sha256` is of the file where it can be read, in hexadecimal.
     """
 
     pixels: NDArray[np.uint8] | None
@@ -48,6 +50,7 @@ class Prepared(NamedTuple):
     fault: Fault | None
     decode_seconds: float
     normalise_seconds: float
+    sha256: str = ""
 
 
 def prepare(content: bytes, wanted: Wanted) -> Prepared:
@@ -59,13 +62,14 @@ def prepare(content: bytes, wanted: Wanted) -> Prepared:
         if plain is not None:
             decoded = time.perf_counter()
             height, width = plain.shape
-            return made(normalise_grey(plain.astype(np.float32), (width, height)), None, start, decoded)
-        stripped = strip(content, Limits(wanted.max_pixels))
-        image = decode(stripped, at_least=2 * max(WORKING_SIDE, wanted.shape[-1]))
+            return made(content, normalise_grey(plain.astype(np.float32), (width, height)), None, start, decoded)
+        least_side = 2 * max(WORKING_SIDE, wanted.shape[-1])
+        stripped = strip(content, Limits(wanted.max_pixels, least_side=least_side))
+        image = decode(stripped, at_least=least_side)
         decoded = time.perf_counter()
         normalised = normalise(image) if wanted.reads_digits else as_it_is(resize(image, wanted.shape))
         note = "only the first of several frames was read" if stripped.several else None
-        return made(normalised, note, start, decoded)
+        return made(content, normalised, note, start, decoded)
     except MemoryError:
         raise
     except Unreadable as unreadable:
@@ -74,11 +78,12 @@ def prepare(content: bytes, wanted: Wanted) -> Prepared:
         return failed(fault_of(error, content, image), start)
 
 
-def made(normalised: Normalised, note: str | None, start: float, decoded: float) -> Prepared:
+def made(content: bytes, normalised: Normalised, note: str | None, start: float, decoded: float) -> Prepared:
     """`start`, `decoded`: of `time.perf_counter`."""
     seconds = time.perf_counter() - decoded
     digits, assumed, reason, dropped = normalised
-    return Prepared(digits, assumed, dropped, reason, note, None, decoded - start, seconds)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Prepared(digits, assumed, dropped, reason, note, None, decoded - start, seconds, sha256)
 
 
 def as_it_is(pixels: NDArray[np.uint8]) -> Normalised:

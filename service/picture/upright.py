@@ -2,8 +2,6 @@
 
 from PIL import Image
 
-from service.picture.structure.directory import orientation_of
-
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -18,8 +16,3 @@ TURNS = {
 def upright(image: Image.Image, orientation: int) -> Image.Image:
     """`orientation`: EXIF's, 1 to 8."""
     return image.transpose(TURNS[orientation]) if orientation in TURNS else image
-
-
-def upright_as_opened(image: Image.Image) -> Image.Image:
-    """An image of a trusted file that Pillow has opened; a TIFF is turned by Pillow itself once it is loaded."""
-    return upright(image, orientation_of(image.info.get("exif", b"")))

@@ -10,12 +10,22 @@ RETRY_AFTER_SECONDS = 1
 
 
 class Admission:
-    """Used from the event loop alone. `tell` is called with each new amount of what is in work."""
+    """Used from the event loop alone. `setting` sets the limit; `tell` is called with each new amount in work,
+    `reject` where more does not fit."""
 
-    def __init__(self, limit: int, what: str, tell: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self,
+        limit: int,
+        what: str,
+        setting: str,
+        tell: Callable[[int], None] | None = None,
+        reject: Callable[[], None] | None = None,
+    ) -> None:
         self.limit = limit
         self.what = what
+        self.setting = setting
         self.tell = tell
+        self.reject = reject
         self.admitted = 0
 
     def hold(self) -> "Held":
@@ -40,10 +50,12 @@ class Held:
         """All of it or nothing. Raises Problem 429 where it does not fit."""
         admission = self._admission
         if admission.admitted + amount > admission.limit:
+            if admission.reject:
+                admission.reject()
             raise Problem(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 f"{admission.admitted:,} {admission.what} are in work and {amount:,} more would pass the limit of "
-                f"{admission.limit:,}; try again in {RETRY_AFTER_SECONDS} s",
+                f"{admission.limit:,} ({admission.setting}); try again in {RETRY_AFTER_SECONDS} s",
                 {"Retry-After": str(RETRY_AFTER_SECONDS)},
             )
         self._amount += amount
@@ -54,3 +66,12 @@ class Held:
 
     def __exit__(self, *_: object) -> None:
         self._admission.change(-self._amount)
+
+
+def no_turn(seconds: float) -> Problem:
+    """Of a large image that has waited so long for a process, and would be late if it had one now."""
+    return Problem(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        f"no process for large images was free within {seconds:g} s; try again in {RETRY_AFTER_SECONDS} s",
+        {"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )

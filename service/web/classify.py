@@ -3,51 +3,51 @@
 import asyncio
 import itertools
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.fleet.board import Board
+from service.fleet.caller import Caller, CallerLeft, within
 from service.fleet.latency import Times, of_request, server_timing
 from service.fleet.metrics import Metrics
-from service.fleet.preparers import Preparers
+from service.fleet.preparers import NoTurn, Preparers
 from service.fleet.window import Window
-from service.model.artefact import Artefact
+from service.model import receipt, verdict
 from service.model.batcher import Batcher
 from service.model.engine import Engine
 from service.picture.prepare import Prepared, Wanted, is_quick, prepare
 from service.settings import Settings
-from service.web import answer, problem
-from service.web.admission import Admission
-from service.web.problem import Problem
+from service.web import problem
+from service.web.access_log import about_image, about_images
+from service.web.account import Account
+from service.web.admission import Admission, no_turn
+from service.web.asked import Asked, choose, joined, options_of
+from service.web.loaded import Loaded
+from service.web.patience import caller_of, nobody_waits
+from service.web.problem import Problem, json_text
+from service.web.sent import Sent, Upload
 from service.web.time_limit import TimeLimit
-from service.web.upload import GRACE_SECONDS, Upload, read_uploads
+from service.web.upload import GRACE_SECONDS, read_uploads
 
 # Seconds in which the files of one request are prepared in the loop, before others get their turn.
 TURN_SECONDS = 0.001
 
-# Bytes of the part of an address behind the question mark.
-QUERY_BYTES = 1024
-
-
-class Asked(NamedTuple):
-    """What the part of an address behind the question mark asks for."""
-
-    model: str
-    explain: bool
+T = TypeVar("T")
 
 
 class Received(NamedTuple):
     """A request that has arrived whole. The moments are of `time.perf_counter`."""
 
     asked: Asked
-    uploads: list[Upload]
+    loaded: Loaded
+    sent: Sent
+    caller: Caller
     began: float
     arrived: float
 
@@ -92,78 +92,136 @@ class Classifier:
         metrics: Metrics,
     ) -> None:
         self.settings = settings
-        self.engines = engines
         self.preparers = preparers
         self.window = window
         self.metrics = metrics
-        # A GPU works while the loop goes on reading; a network on the CPU takes the loop's own core in any case.
-        self.batchers = {
-            name: Batcher(name, engine.run, engine.max_batch, metrics, engine.executor, settings.max_wait_ms / 1000)
-            for name, engine in engines.items()
-        }
-        self.wanted = {name: wanted_by(engine.artefact, settings.max_pixels) for name, engine in engines.items()}
-        self.uploads = Admission(settings.max_upload_bytes, "bytes of uploads")
-        self.images = Admission(settings.queue_size, "images", board.set_in_work)
+        self.models = {name: Loaded(engine, settings, metrics) for name, engine in engines.items()}
+        self.default = choose({}, engines, settings.default_model)
+
+        def rejected(cause: str) -> Callable[[], None]:
+            return partial(metrics.count, "numeral_rejections", cause)
+
+        self.uploads = Admission(
+            settings.max_upload_bytes,
+            "bytes of uploads",
+            "NUMERAL_MAX_UPLOAD_BYTES",
+            board.set_upload_bytes,
+            rejected("upload_bytes"),
+        )
+        self.images = Admission(
+            settings.queue_size, "images", "NUMERAL_QUEUE_SIZE", board.set_in_work, rejected("images")
+        )
         # Of the images those that need a process: a queue full of these keeps no small one out.
-        self.pictures = Admission(max(settings.max_files, settings.queue_size // 2), "large images")
+        large = max(settings.max_files, settings.queue_size // 2)
+        self.pictures = Admission(large, "large images", "NUMERAL_QUEUE_SIZE", reject=rejected("large_images"))
         self.begin = TimeLimit(min(GRACE_SECONDS, settings.read_timeout_ms / 1000))
         self.deadline = TimeLimit(settings.deadline_ms / 1000)
 
     def close(self) -> None:
-        for batcher in self.batchers.values():
-            batcher.close()
+        for loaded in self.models.values():
+            loaded.batcher.close()
         self.begin.close()
         self.deadline.close()
+
+    def engines(self) -> dict[str, Engine]:
+        return {name: loaded.engine for name, loaded in self.models.items()}
+
+    async def change_to(self, engines: Mapping[str, Engine]) -> None:
+        """engines: of the same names. Returns when nothing is answered by others any more."""
+        before = self.models
+        self.models = {
+            name: before[name] if before[name].engine is engine else Loaded(engine, self.settings, self.metrics)
+            for name, engine in engines.items()
+        }
+        for name, loaded in before.items():
+            if self.models[name] is not loaded:
+                await loaded.retire()
+
+    def queue(self) -> int:
+        """Images that wait for a batch."""
+        return sum(loaded.batcher.queue for loaded in self.models.values())
+
+    def stuck(self) -> bool:
+        """Whether a network has run for longer than anybody waits for it."""
+        return any(loaded.batcher.runs_longer_than(self.deadline.seconds) for loaded in self.models.values())
 
     async def classify(self, request: Request) -> Response:
         """An object for one file, a list for several. Raises Problem where the request as a whole fails."""
         began = time.perf_counter()
-        asked = self.asked(request)
-        with self.uploads.hold() as held:
-            uploads = await read_uploads(request, self.settings, held, self.begin)
-            received = Received(asked, uploads, began, time.perf_counter())
-            return self.respond(asked.model, await self.items(received))
+        options = options_of(request)
+        asked = self.choose(options)
+        with Account(self.metrics, request, asked.model, began) as account, self.uploads.hold() as held:
+            caller = caller_of(request, began)
+            sent = await read_uploads(request, self.settings, held, self.begin)
+            if sent.options:
+                asked = self.choose(joined(options, sent.options))
+                account.model = asked.model
+            received = Received(asked, self.models[asked.model], sent, caller, began, time.perf_counter())
+            items = await self.items(received)
+            response = respond(items, sent.listed, self.settle(account, received, items))
+            account.success = response.status_code == HTTPStatus.OK
+            return response
 
-    def asked(self, request: Request) -> Asked:
-        query = request.scope["query_string"]
-        if not query:
-            return Asked(self.settings.default_model, explain=False)
-        if len(query) > QUERY_BYTES:
-            detail = f"the query has {len(query):,} characters; the limit is {QUERY_BYTES:,}"
-            raise Problem(HTTPStatus.REQUEST_URI_TOO_LONG, detail)
-        if unknown := set(request.query_params) - {"model", "explain"}:
-            detail = f"parameter {min(unknown)[:40]!r} is unknown; allowed: model, explain"
-            raise Problem(HTTPStatus.BAD_REQUEST, detail)
-        name = request.query_params.get("model", self.settings.default_model)
-        if name not in self.engines:
-            allowed = ", ".join(sorted(self.engines))
-            raise Problem(HTTPStatus.BAD_REQUEST, f"model {name[:40]!r} is unknown; allowed: {allowed}")
-        explain = request.query_params.get("explain", "0")
-        if explain not in ("0", "1"):
-            raise Problem(HTTPStatus.BAD_REQUEST, f"explain is {explain[:40]!r}; allowed: 0, 1")
-        return Asked(name, explain == "1")
+    def choose(self, options: Mapping[str, str]) -> Asked:
+        return choose(options, self.models, self.settings.default_model) if options else self.default
 
-    async def items(self, received: Received) -> list[Item]:
-        """One for each upload. Raises Problem: 429 no room, 504 past the deadline, each for the request as a whole."""
+    def settle(self, account: Account, received: Received, items: Sequence[Item]) -> dict[str, float]:
+        """Counts the images and tells the log of them. Returns what `latency_of` does."""
+        for item in items:
+            self.metrics.read_image(account.model, item.outcome)
+        latency = latency_of(items)
+        if account.entry is not None:
+            account.entry |= told(received, items, latency)
+        return latency
+
+    async def items(self, received: Received, ready: list[Ready] | None = None) -> list[Item]:
+        """One for each upload. `ready`: what they were prepared to, where they came as that.
+
+        Raises Problem as `admit`.
+        """
+        uploads, loaded, caller = received.sent.uploads, received.loaded, received.caller
+
+        async def read() -> tuple[list[Ready], list[Seen | None]]:
+            prepared = await self.prepare_all(uploads, loaded.wanted, caller) if ready is None else ready
+            return prepared, await infer(loaded.batcher, prepared, caller)
+
+        with loaded:
+            prepared, seen = await self.admit(len(uploads), caller, read)
+            return [
+                self.item(received, upload, one, network)
+                for upload, one, network in zip(uploads, prepared, seen, strict=True)
+            ]
+
+    async def prepared(self, upload: Upload, caller: Caller) -> Prepared:
+        """For the default model, which does not see it. Raises Problem as `admit`."""
+        wanted = self.models[self.settings.default_model].wanted
+        (ready,) = await self.admit(1, caller, lambda: self.prepare_all([upload], wanted, caller))
+        return ready.prepared
+
+    async def admit(self, images: int, caller: Caller, work: Callable[[], Awaitable[T]]) -> T:
+        """Raises Problem for the request as a whole: 429 no room or no turn, 504 past the deadline or the caller's."""
         with self.images.hold() as held:
-            held.add(len(received.uploads))
+            held.add(images)
             try:
                 with self.deadline.start():
-                    ready = await self.prepare_all(received.uploads, self.wanted[received.asked.model])
-                    seen = await self.infer(received.asked.model, ready)
+                    return await work()
             except TimeoutError as error:
-                detail = f"no answer within the deadline of {self.settings.deadline_ms} ms"
+                detail = f"no answer within the deadline of {self.settings.deadline_ms} ms (NUMERAL_DEADLINE_MS)"
                 raise Problem(HTTPStatus.GATEWAY_TIMEOUT, detail) from error
-        return [
-            self.item(received, upload, one, network)
-            for upload, one, network in zip(received.uploads, ready, seen, strict=True)
-        ]
+            except NoTurn as error:
+                self.metrics.count("numeral_rejections", "large_images")
+                raise no_turn(self.preparers.longest_wait) from error
+            except CallerLeft as error:
+                self.metrics.count("numeral_dropped_images", error.before, images)
+                raise nobody_waits(caller) from error
 
-    async def prepare_all(self, uploads: Sequence[Upload], wanted: Wanted) -> list[Ready]:
+    async def prepare_all(self, uploads: Sequence[Upload], wanted: Wanted, caller: Caller) -> list[Ready]:
         """In their order. What is quick is prepared here, what is not side by side in processes of its own."""
         here: dict[int, Ready] = {}
         turn = time.perf_counter()
         for number, upload in enumerate(uploads):
+            if not caller.waits():
+                raise CallerLeft("decode")
             if is_quick(upload.content):
                 here[number] = prepare_here(upload, wanted)
             if time.perf_counter() - turn > TURN_SECONDS:
@@ -174,13 +232,13 @@ class Classifier:
         slow = [upload for number, upload in enumerate(uploads) if number not in here]
         with self.pictures.hold() as held:
             held.add(len(slow))
-            elsewhere = iter(await self.prepare_elsewhere(slow, wanted))
+            elsewhere = iter(await self.prepare_elsewhere(slow, wanted, caller))
         return [here[number] if number in here else next(elsewhere) for number in range(len(uploads))]
 
-    async def prepare_elsewhere(self, uploads: Sequence[Upload], wanted: Wanted) -> list[Ready]:
+    async def prepare_elsewhere(self, uploads: Sequence[Upload], wanted: Wanted, caller: Caller) -> list[Ready]:
         async def one(upload: Upload) -> Ready:
             handed = time.perf_counter()
-            return Ready(await self.preparers.prepare(upload.content, wanted), handed, time.perf_counter())
+            return Ready(await self.preparers.prepare(upload.content, wanted, caller), handed, time.perf_counter())
 
         ready: list[Ready] = []
         # As many at a time as there are processes: the pictures of other requests come in between.
@@ -188,65 +246,99 @@ class Classifier:
             ready += await asyncio.gather(*map(one, uploads[start : start + self.preparers.count]))
         return ready
 
-    async def infer(self, model: str, ready: Sequence[Ready]) -> list[Seen | None]:
-        """In the order of `ready`, None for what the network need not see."""
-        pixels = [one.prepared.pixels for one in ready if one.prepared.pixels is not None]
-        if not pixels:
-            return [None] * len(ready)
-        pieces = await self.batchers[model].submit(np.concatenate(pixels) if len(pixels) > 1 else pixels[0])
-        rows = (
-            Seen([row], piece.batch_size, piece.queued, piece.ran, piece.ended)
-            for piece in pieces
-            for row in answer.rounded(piece.probabilities)
-        )
-        return [None if one.prepared.pixels is None else of_one(rows, len(one.prepared.pixels)) for one in ready]
-
     def item(self, received: Received, upload: Upload, ready: Ready, seen: Seen | None) -> Item:
         prepared = ready.prepared
         if prepared.fault:
             fault = problem.of_fault(prepared.fault)
-            named = {"file": upload.filename} if len(received.uploads) > 1 else {}
+            named = {"file": upload.filename} if len(received.sent.uploads) > 1 else {}
             return Item(fault.status, {**fault.body(), **named}, "error", None)
-        engine = self.engines[received.asked.model]
+        loaded = received.loaded
         times = times_of(received, ready, seen)
         latency = times.latency()
         self.window.add(latency)
-        self.metrics.took(received.asked.model, latency)
-        artefact = engine.artefact
+        self.metrics.took(received.asked.model, latency, times.answered - times.inferred)
+        artefact = loaded.artefact
         body = {
             **(
-                answer.classified(artefact, seen.candidates)
+                verdict.classified(artefact, seen.candidates)
                 if seen
-                else answer.refused(artefact, prepared.reason or "")
+                else verdict.refused(artefact, prepared.reason or "")
             ),
-            "model": answer.described(artefact),
-            "provider": engine.provider,
+            "model": loaded.described,
+            "provider": loaded.engine.provider,
             "batch_size": seen.batch_size if seen else 0,
             "latency_ms": latency.as_json(),
             "note": prepared.note,
             "file": upload.filename,
+            "receipt": receipt.receipt(prepared.sha256, loaded.conditions),
         }
         if received.asked.explain:
-            body["candidates"] = answer.explained(artefact, prepared, seen.candidates if seen else [])
+            body["candidates"] = verdict.explained(artefact, prepared, seen.candidates if seen else [])
+        self.count(received.asked.model, body, seen)
         return Item(HTTPStatus.OK, body, "accepted" if body["accepted"] else "refused", times)
 
-    def respond(self, model: str, items: Sequence[Item]) -> Response:
-        """A problem has its own status where it is the only file's, and a place in the list where there are others."""
-        for outcome, count in Counter(item.outcome for item in items).items():
-            self.metrics.read_images(model, outcome, count)
-        if len(items) > 1:
-            times = [item.times for item in items if item.times]
-            headers = {"Server-Timing": server_timing(of_request(times).as_json())} if times else None
-            return Response(orjson.dumps([item.body for item in items]), headers=headers, media_type="application/json")
-        (item,) = items
-        if item.status != HTTPStatus.OK:
-            return Response(orjson.dumps(item.body), item.status, media_type=problem.MEDIA_TYPE)
-        headers = {"Server-Timing": server_timing(item.body["latency_ms"])}
-        return Response(orjson.dumps(item.body), headers=headers, media_type="application/json")
+    def count(self, model: str, body: Mapping[str, Any], seen: Seen | None) -> None:
+        """What was read, or why nothing was."""
+        if seen:
+            self.metrics.was_sure(model, body["confidence"])
+        if body["reason"] is None:
+            self.metrics.accepted(model, str(body["digit"] if "digit" in body else body["label"]))
+        else:
+            self.metrics.refused(model, body["reason"])
 
 
-def wanted_by(artefact: Artefact, max_pixels: int) -> Wanted:
-    return Wanted(artefact.reads_digits, artefact.shape, max_pixels)
+def respond(items: Sequence[Item], listed: bool, latency: Mapping[str, float]) -> Response:
+    """A problem has its own status where it is the only file's, and a place in the list where there is one."""
+    if listed or len(items) > 1:
+        return Answered(json_text([item.body for item in items]), latency)
+    (item,) = items
+    if item.status != HTTPStatus.OK:
+        return Response(json_text(item.body), item.status, media_type=problem.MEDIA_TYPE)
+    return Answered(json_text(item.body), latency)
+
+
+class Answered(Response):
+    """200, and where the milliseconds went. Its headers are bytes at once: Starlette's way from text to these, of each
+    answer anew, takes longer than the JSON."""
+
+    def __init__(self, body: bytes, latency: Mapping[str, float]) -> None:
+        self.status_code = HTTPStatus.OK.value
+        self.body = body
+        self.background = None
+        self.raw_headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
+        if latency:
+            self.raw_headers.append((b"server-timing", server_timing(latency).encode()))
+
+
+def latency_of(items: Sequence[Item]) -> dict[str, float]:
+    """Milliseconds by stage of the request that they are all of, empty where none was read."""
+    if len(items) == 1:
+        latency: dict[str, float] = items[0].body.get("latency_ms", {})
+        return latency
+    times = [item.times for item in items if item.times]
+    return of_request(times).as_json() if times else {}
+
+
+def told(received: Received, items: Sequence[Item], latency: Mapping[str, float]) -> dict[str, Any]:
+    """What the log says of the images."""
+    size = sum(len(upload.content) for upload in received.sent.uploads)
+    about = about_images(size, [item.outcome for item in items], latency)
+    return about | (about_image(items[0].body) if len(items) == 1 else {})
+
+
+async def infer(batcher: Batcher, ready: Sequence[Ready], caller: Caller) -> list[Seen | None]:
+    """In the order of `ready`, None for what the network need not see."""
+    pixels = [one.prepared.pixels for one in ready if one.prepared.pixels is not None]
+    if not pixels:
+        return [None] * len(ready)
+    images = np.concatenate(pixels) if len(pixels) > 1 else pixels[0]
+    pieces = await within(caller, batcher.submit(images, caller), before="inference")
+    rows = (
+        Seen([row], piece.batch_size, piece.queued, piece.ran, piece.ended)
+        for piece in pieces
+        for row in verdict.rounded(piece.probabilities)
+    )
+    return [None if one.prepared.pixels is None else of_one(rows, len(one.prepared.pixels)) for one in ready]
 
 
 def of_one(rows: Iterator[Seen], count: int) -> Seen:

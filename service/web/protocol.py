@@ -10,6 +10,7 @@ import asyncio
 import enum
 import functools
 import resource
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -17,7 +18,10 @@ import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from service.fleet.caller import Caller
+from service.web.patience import CALLER
 from service.web.problem import MEDIA_TYPE, Problem
+from service.web.request_id import make
 
 # Of the request line, headers and trailers of one request.
 HEAD_BYTES = 16_384
@@ -38,7 +42,8 @@ LINGER_SECONDS = 2
 
 LINGER_BYTES = 16_000_000
 
-# Seconds that a new connection is left for its request, where the server stops meanwhile.
+# Seconds that a connection on which nothing is answered is left for its request, where the server stops meanwhile: it
+# may be on its way, and would be lost with a connection that closed at once.
 LAST_REQUEST_SECONDS = 1
 
 # Seconds for a client to take what it is sent: one that does not read would keep its answers in memory for good.
@@ -75,6 +80,9 @@ class Protocol(HttpToolsProtocol):
 
     _open: ClassVar[int] = 0
 
+    # Called with what is refused here: its id, status and client's address.
+    broken: ClassVar[Callable[[str, int, str | None], None]] = staticmethod(lambda *_: None)
+
     _awaited = Awaited.REQUEST
     # Of the request that arrives: of its head what the parser has handed on; and what it was fed since it last handed
     # on anything, as it keeps to itself a header or the head of a chunk that has not ended.
@@ -101,6 +109,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._caller = Caller()
         self._lingering = Lingering(self)
         Protocol._open += 1
         if Protocol._open > most_connections():
@@ -113,6 +122,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         Protocol._open -= 1
+        self._caller.left = True
         self._unset_timer()
         self._unset_write_timer()
         # uvicorn tells the newest request alone that nobody is left to be answered.
@@ -120,6 +130,9 @@ class Protocol(HttpToolsProtocol):
             self._running.disconnected = True
             self._running.message_event.set()
         super().connection_lost(exc)
+        # uvicorn leaves it where the client has reset the connection.
+        self._unset_keepalive_if_required()
+        self._let_go()
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -162,6 +175,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope[CALLER] = self._caller  # type: ignore[literal-required]  # a scope may have more than uvicorn says
         self._awaited = Awaited.HEAD
         self._head_bytes = self._unseen_bytes = self._header_count = self._chunk_count = 0
 
@@ -244,7 +258,7 @@ class Protocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         self._stopping = True
-        if self.cycle is None or self._awaited is Awaited.HEAD:
+        if self._awaited is Awaited.HEAD or (self._awaited is Awaited.REQUEST and self._idle()):
             self._set_timer(LAST_REQUEST_SECONDS)
         else:
             super().shutdown()
@@ -295,6 +309,15 @@ class Protocol(HttpToolsProtocol):
         self._set_write_timer()
         self.transport.close()
 
+    def _let_go(self) -> None:
+        """Of what points back here: to collect what thousands leave in circles takes seconds of the loop.
+
+        Nothing comes that would ask for any of it; a request that is still worked on has its own hold of what it needs.
+        """
+        self._running = self.cycle = None  # type: ignore[assignment]  # of uvicorn
+        self.pipeline.clear()
+        self._lingering.let_go()
+
     def _throw_away(self, size: int) -> None:
         self._thrown_away += size
         if self._thrown_away > LINGER_BYTES:
@@ -333,14 +356,17 @@ class Protocol(HttpToolsProtocol):
         self._set_timer(LINGER_SECONDS)
 
     def _write(self, problem: Problem) -> None:
-        body = problem.content()
+        request_id = make()
+        body = problem.content(request_id=request_id)
         headers = {
             **(problem.headers or {}),
             "content-type": MEDIA_TYPE,
             "content-length": str(len(body)),
+            "x-request-id": request_id,
             "connection": "close",
         }
         lines = [f"{name}: {value}\r\n".encode() for name, value in headers.items()]
+        Protocol.broken(request_id, problem.status.value, self.client[0] if self.client else None)
         self.transport.write(b"".join([STATUS_LINE[problem.status], *lines, b"\r\n", body]))
 
 
@@ -348,12 +374,16 @@ class Lingering:
     """What an answer is written to: the connection, which closes once the client can have read it."""
 
     def __init__(self, protocol: Protocol) -> None:
-        self._protocol = protocol
+        self._protocol: Protocol | None = protocol
         self.write = protocol.transport.write
         self.is_closing = protocol.transport.is_closing
 
     def close(self) -> None:
-        self._protocol.close_after_answer()
+        if self._protocol:
+            self._protocol.close_after_answer()
+
+    def let_go(self) -> None:
+        self._protocol = None
 
 
 def without_upgrade(name: bytes, value: bytes) -> bytes:

@@ -22,6 +22,8 @@ from benchmarks import command_line
         ("ablation", ["--first-seed", "-1"], "first_seed is -1; it must be 0 or more"),
         ("time_to_accuracy", ["--learning-rate", "nan"], "learning_rate is nan; it must be above 0"),
         ("time_to_accuracy", ["--batch-size", "0"], "batch_size is 0; it must be above 0"),
+        ("read_folder", ["--images", "20"], "images is 20; it must be above"),
+        ("replicas", ["--rounds", "0"], "rounds is 0; it must be above 0"),
         ("training", ["--seconds", "-3"], "seconds is -3.0; it must be above 0"),
     ],
 )

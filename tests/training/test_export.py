@@ -4,6 +4,8 @@ import json
 import math
 import os
 import re
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from torch import nn
 
 from service.model import artefact
 from tests.harness import Digits
+from tests.training.artefact.test_into_place import filled
 from tests.training.tiny import SAMPLE
 from training import export, train
 from training.artefact import onnx_file, parity, torchscript
@@ -182,46 +185,60 @@ def test_an_export_that_fails_leaves_the_artefact_before_it(
     monkeypatch.setattr(parity, "RTOL", 0.0)
     monkeypatch.setattr(parity, "ATOL", 0.0)
     with pytest.raises(SystemExit, match="probabilities differ"):
-        export.main([str(run), str(exported)])
+        export.main([str(run), str(exported), "--replace"])
     assert {path.name: path.read_bytes() for path in exported.iterdir()} == before
     assert [path.name for path in exported.parent.iterdir()] == [exported.name]
 
 
 def test_an_artefact_is_replaced_whole(run: Path, exported: Path) -> None:
     (exported / "stray").write_text("of the artefact before")
-    export.main([str(run), str(exported)])
+    export.main([str(run), str(exported), "--replace"])
     assert {path.name for path in exported.iterdir()} == {"model.onnx", "model.int8.onnx", "model.pt", "metadata.json"}
     assert [path.name for path in exported.parent.iterdir()] == [exported.name]
 
 
-def filled(folder: Path, text: str) -> Path:
-    folder.mkdir()
-    (folder / "model").write_text(text)
-    return folder
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Has a terminal in place of standard input say something."""
+    controller, other = os.openpty()
+    with os.fdopen(controller, "wb", buffering=0) as ours, os.fdopen(other) as theirs:
+        monkeypatch.setattr(sys, "stdin", theirs)
+
+        def say(answer: str) -> None:
+            ours.write(f"{answer}\n".encode())
+
+        yield say
 
 
-def test_an_artefact_whose_successor_is_lost_comes_back(tmp_path: Path) -> None:
+def test_it_says_what_its_threshold_comes_to(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    export.main([str(run), str(tmp_path / "target")])
+    calibration = metadata_of(tmp_path / "target")["calibration"]
+    said = f"accepts {calibration['accepted_share']:.2%} of its calibration images at the threshold "
+    said += f"{calibration['reject_threshold']:.3f}, of these {calibration['right_share']:.2%} right\n"
+    assert said in capsys.readouterr().out
+
+
+def test_what_is_there_is_not_replaced_unasked(run: Path, exported: Path) -> None:
+    before = {path.name: path.read_bytes() for path in exported.iterdir()}
+    with pytest.raises(SystemExit, match="is there already; --replace puts the new one in its place"):
+        export.main([str(run), str(exported)])
+    assert {path.name: path.read_bytes() for path in exported.iterdir()} == before
+
+
+@pytest.mark.parametrize(("answer", "replaced"), [("y", True), ("N", False), ("", False)])
+def test_at_a_terminal_it_asks(
+    run: Path, tmp_path: Path, terminal: Callable[[str], None], answer: str, replaced: bool
+) -> None:
     target = filled(tmp_path / "target", "old")
-    with pytest.raises(FileNotFoundError):
-        export.replace_folder(tmp_path / "absent", target)
-    assert (target / "model").read_text() == "old"
+    terminal(answer)
+    if replaced:
+        export.main([str(run), str(target)])
+    else:
+        with pytest.raises(SystemExit, match="is as it was; the new one is thrown away"):
+            export.main([str(run), str(target)])
+    assert (target / "model").exists() != replaced
+    assert (target / "model.onnx").exists() == replaced
     assert [path.name for path in tmp_path.iterdir()] == ["target"]
-
-
-def test_an_artefact_that_cannot_come_back_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another export takes the place while there is none: neither the new folder nor the old one can be put there."""
-    new, target = filled(tmp_path / "new", "new"), filled(tmp_path / "target", "old")
-    replace = os.replace
-
-    def overtaken(source: Path, destination: Path) -> None:
-        replace(source, destination)
-        if source == target:
-            filled(target, "another's")
-
-    monkeypatch.setattr(os, "replace", overtaken)
-    with pytest.raises(OSError, match=r"\.target-old-.*target"):
-        export.replace_folder(new, target)
-    assert [path.read_text() for path in tmp_path.glob(".target-old-*/target/model")] == ["old"]
 
 
 def test_an_unfinished_run_is_not_exported(run: Path, tmp_path: Path) -> None:

@@ -64,6 +64,16 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
     return state
 
 
+def test_batch_normalisation_can_stay_as_it_began(tmp_path: Path) -> None:
+    main([*SMALLER, "--epochs", "1", "--run", str(tmp_path / "first")])
+    further = ["--start-from", str(tmp_path / "first"), "--ema-epochs", "0", "--epochs", "1"]
+    main([*SMALLER, *further, "--freeze-norm", "--run", str(tmp_path / "further")])
+    before, after = weights(tmp_path / "first"), weights(tmp_path / "further")
+    same = {name.rpartition(".")[2] for name in after if torch.equal(before[name], after[name])}
+    assert {"running_mean", "running_var"} <= same
+    assert not {"weight", "bias"} & same
+
+
 def test_killed_and_resumed_ends_with_the_same_weights(tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     main([*SMALL, "--run", str(whole)])
@@ -172,7 +182,7 @@ def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--start-from", "absent"], "absent is no run folder"),
+        (["--start-from", "absent"], "start_from is absent, which holds neither a run"),
         (
             ["--data", "folder:{folder}"],
             "written_digits is 50, not_digits is 50; that is for digits, and tiny is to read folder:",
@@ -233,6 +243,7 @@ def test_a_run_on_the_validation_split_cannot_be_judged_by_it(
     with pytest.raises(TrainingError, match="was trained on the validation split too; allowed: --split test"):
         evaluate.evaluate(evaluate.Arguments(tmp_path / "run"))
     assert evaluate.evaluate(evaluate.Arguments(tmp_path / "run", split="test")).count == 500
+    assert "precision" in capsys.readouterr().out.splitlines()[1], "no line for the folders that are joined: none is"
 
 
 def test_a_finished_run_is_left_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,13 +1,18 @@
 """A network that trains in a second, with what makes training hard to repeat: batch norm and dropout.
 
-`python -m tests.training.tiny` is `python -m training.train` with `--network tiny` known to it.
+`python -m tests.training.tiny` is `python -m training.train` with `--network tiny` known to it. TINY_FLOAT32 has it
+compute in float32, whatever the processor.
 """
 
+import os
+
+import torch
 from torch import nn
 
 from training import train
 from training.networks import NETWORKS, Network
 from training.networks.googlenet import CONTRACT, ConvBNReLU
+from training.run import hardware
 
 
 class Tiny(nn.Sequential):
@@ -29,6 +34,13 @@ TINY = Network(Tiny, CONTRACT)
 SAMPLE = ["--recipe", "sample", "--network", "tiny"]
 SAMPLE += [option for name in ("elastic", "stroke", "blur", "grain", "remnants") for option in (f"--{name}", "0")]
 
+
+def no_bf16(device: torch.device) -> bool:
+    return False
+
+
 if __name__ == "__main__":
     NETWORKS["tiny"] = TINY
+    if "TINY_FLOAT32" in os.environ:
+        hardware.has_bf16 = no_bf16
     train.main()

@@ -82,6 +82,18 @@ def taps(convolution: nn.Conv2d, factor: int, side: int) -> tuple[Tensor, Tensor
     return inside, surplus
 
 
+def unfolded_kernel(kernels: Tensor, convolution: nn.Conv2d, factor: int, side: int) -> Tensor:
+    """Of those of a `ResizedConvPool2d` the weight of `convolution`: the smallest one that they could be made of.
+
+    kernels: float32 [phases², C, 4, KERNEL, KERNEL] → float32 [C, 1, K, K].
+    """
+    # Linear along each axis, and K taps are more than a bilinear resize leaves apart.
+    along = torch.stack(taps(convolution, factor, side)).double()
+    inverse = torch.linalg.pinv(along.permute(1, 0, 3, 2).flatten(0, 2)).unflatten(1, (PHASES, 2, KERNEL))
+    apart = kernels.double().unflatten(2, (2, 2)).unflatten(0, (PHASES, PHASES))
+    return torch.einsum("kpai,lqbj,pqmabij->mkl", inverse, inverse, apart).float().unsqueeze(1)
+
+
 def can_fold_resize(contract: InputContract, network: nn.Sequential) -> bool:
     if contract.network_size <= contract.size:
         return False

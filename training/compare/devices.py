@@ -13,7 +13,7 @@ from training.errors import TrainingError
 from training.run import hardware, lifecycle, plots, run_folder
 from training.run.recipe import RECIPES
 from training.run.run_folder import EpochRow
-from training.train import train
+from training.train import WAY
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Devices:
         rows = {}
         for choice in choices:
             place = lifecycle.Place(self.data_dir, choice)
-            finished = lifecycle.finish_or_diverge(recipe, folder / choice, place, train)
+            finished = lifecycle.finish_or_diverge(recipe, folder / choice, place, WAY)
             if finished:
                 rows[run_folder.read_environment(folder / choice)["device"]] = finished
         if not rows:

@@ -14,7 +14,7 @@ from training.run import hardware, lifecycle, run_folder
 from training.run.optimizers import Name
 from training.run.recipe import RECIPES, Recipe
 from training.run.run_folder import EpochRow
-from training.train import train
+from training.train import WAY
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Optimizers:
                 print(f"{name}, seed {seed}")
                 one = recipe_of(recipe, setting, seed)
                 run = folder / f"{setting.optimizer}-seed{seed}"
-                rows = lifecycle.finish_or_diverge(one, run, place, train, dataset)
+                rows = lifecycle.finish_or_diverge(one, run, place, WAY, dataset)
                 if len(rows) == one.epochs:
                     run_folder.keep_weights_alone(run)
                 runs.setdefault(name, []).append(rows)

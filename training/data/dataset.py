@@ -2,20 +2,17 @@
 
 import functools
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.error import URLError
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Generator, Tensor
 from torchvision import datasets
 from torchvision.transforms import v2
 
-from service.picture.normalise import Normalised, normalise
-from service.picture.resize import resize
-from service.picture.upright import upright_as_opened
+from service.picture.prepare import Prepared, Wanted, prepare
 from training.errors import TrainingError
 from training.networks.contract import InputContract
 
@@ -37,6 +34,12 @@ FOUR_WAYS = (
     "--data sample is 5,000 MNIST images that come with the installation; "
     "--data folder:PATH reads a tree with a folder of images for each class"
 )
+
+# Of a picture in a folder: more than a service takes by default, as the files are one's own.
+MOST_PIXELS = 100_000_000
+
+# What stands before each folder of labelled pictures that is joined to a data set, as in "mnist,folder:corrections".
+JOIN = ",folder:"
 
 
 @dataclass(frozen=True)
@@ -61,14 +64,27 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
+    """joined: folders of labelled pictures, which are in none of the splits; `labelled` reads them."""
+
     labels: tuple[str, ...]
     train: Split
     validation: Split
     test: Split
+    joined: tuple[Path, ...] = ()
 
 
 def load_dataset(name: str, data_dir: Path, contract: InputContract) -> Dataset:
     """`name` as in `Recipe.data`; the images are brought to `contract.shape`."""
+    first, *folders = name.split(JOIN)
+    dataset = load_one(first, data_dir, contract)
+    if folders and not are_digits(dataset.labels, contract):
+        raise TrainingError(
+            f"data is {name!r}: pictures of digits can be joined to digits alone, and {first} is others"
+        )
+    return replace(dataset, joined=tuple(map(Path, folders)))
+
+
+def load_one(name: str, data_dir: Path, contract: InputContract) -> Dataset:
     if name.startswith("folder:"):
         return load_folder(Path(name.removeprefix("folder:")), contract)
     if name == "mnist":
@@ -80,15 +96,13 @@ def load_dataset(name: str, data_dir: Path, contract: InputContract) -> Dataset:
     elif name == "sample":
         dataset = load_sample()
     else:
-        known = "mnist, fashion-mnist, cifar10, sample, folder:PATH"
+        known = "mnist, fashion-mnist, cifar10, sample, folder:PATH, and after one of digits ,folder:PATH"
         raise TrainingError(f"data {name!r} is unknown; known: {known}. {FOUR_WAYS}")
-    return Dataset(
-        dataset.labels,
-        *(
-            Split(shaped(split.images, contract), split.labels)
-            for split in (dataset.train, dataset.validation, dataset.test)
-        ),
+    train, validation, test = (
+        Split(shaped(split.images, contract), split.labels)
+        for split in (dataset.train, dataset.validation, dataset.test)
     )
+    return Dataset(dataset.labels, train, validation, test)
 
 
 def shaped(images: Tensor, contract: InputContract) -> Tensor:
@@ -182,7 +196,7 @@ def read_tree(root: Path, contract: InputContract) -> tuple[tuple[str, ...], Spl
     if refused := [f"{path}: {one.reason}" for (path, _), one in zip(tree.samples, made, strict=True) if one.reason]:
         print(f"{len(refused)} of {len(made)} images are left out, as the service would refuse them: {refused[0]}, …")
     # The first candidate alone: a second one of the same picture could come into another split.
-    kept = [(one.digits[0], label) for one, label in zip(made, tree.targets, strict=True) if one.digits is not None]
+    kept = [(one.pixels[0], label) for one, label in zip(made, tree.targets, strict=True) if one.pixels is not None]
     images = np.array([pixels for pixels, _ in kept], np.uint8).reshape(-1, *contract.shape)
     return labels, Split(torch.from_numpy(images), torch.tensor([label for _, label in kept], dtype=torch.int64))
 
@@ -192,10 +206,9 @@ def are_digits(labels: tuple[str, ...], contract: InputContract) -> bool:
     return labels == DIGIT_LABELS and contract.shape == (28, 28)
 
 
-def read_image(path: Path, contract: InputContract, digits: bool) -> Normalised:
-    try:
-        with Image.open(path) as opened:
-            image = upright_as_opened(opened)
-            return normalise(image) if digits else Normalised(resize(image, contract.shape)[np.newaxis])
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise TrainingError(f"{path} cannot be read as an image: {error}; mend or remove it") from error
+def read_image(path: Path, contract: InputContract, digits: bool) -> Prepared:
+    """As the service reads it, and of the same formats."""
+    prepared = prepare(path.read_bytes(), Wanted(digits, contract.shape, MOST_PIXELS))
+    if prepared.fault:
+        raise TrainingError(f"{path} cannot be read as an image: {prepared.fault.detail}; mend or remove it")
+    return prepared

@@ -1,6 +1,8 @@
 """Folders of pictures of digits, and of what is none, with their labels."""
 
 import csv
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,9 @@ from training.errors import TrainingError
 from training.networks.contract import InputContract
 
 LABELS_FILE = "labels.csv"
+
+# Of the pictures that are joined to a data set, one in so many is never trained on.
+HELD_OUT = 5
 
 
 @dataclass(frozen=True)
@@ -63,11 +68,22 @@ def label_of(text: str, folder: Path) -> int:
     return int(text)
 
 
-def read(root: Path, contract: InputContract) -> Uploads:
-    """The candidates that the service's normaliser finds in the pictures of `root`."""
+def parted(pictures: Sequence[Labelled]) -> tuple[list[Labelled], list[Labelled]]:
+    """Those to learn, and those held out: one in `HELD_OUT`, whatever its name and place, and its copies with it."""
+    held_out = [is_held_out(picture.path) for picture in pictures]
+    apart = list(zip(pictures, held_out, strict=True))
+    return [picture for picture, out in apart if not out], [picture for picture, out in apart if out]
+
+
+def is_held_out(path: Path) -> bool:
+    return int.from_bytes(hashlib.sha256(path.read_bytes()).digest()[:8]) % HELD_OUT == 0
+
+
+def read(pictures: Sequence[Labelled], contract: InputContract) -> Uploads:
+    """The candidates that the service's normaliser finds in the pictures."""
     # By label, so that whoever takes every other picture gets some of each.
-    pictures = sorted(find(root), key=lambda picture: picture.label)
-    made = [read_image(picture.path, contract, digits=True).digits for picture in pictures]
+    pictures = sorted(pictures, key=lambda picture: picture.label)
+    made = [read_image(picture.path, contract, digits=True).pixels for picture in pictures]
     images = [digits for digits in made if digits is not None]
     owners = [number for number, digits in enumerate(made) for _ in (digits if digits is not None else ())]
     return Uploads(

@@ -121,14 +121,22 @@ def empty_scene(clutter: Clutter, rng: Generator) -> Scene:
     return on_paper(np.zeros(shape, np.float32), middle, clutter, rng, ANY)
 
 
-def on_paper(covered: Plane, box: Box, clutter: Clutter, rng: Generator, conditions: Conditions) -> Scene:
-    """`covered`: by the glyph, whose place is `box`."""
+def on_paper(
+    covered: Plane,
+    box: Box,
+    clutter: Clutter,
+    rng: Generator,
+    conditions: Conditions,
+    beside: Plane | float = 0.0,
+) -> Scene:
+    """`covered`: by the glyph, whose place is `box`. `beside`: by what stands there and is not to be read."""
     shape = covered.shape
     sheet = paper.paper(shape, conditions.noise, rng)
     level = float(np.median(sheet))
     contrast = min(level, math.exp(rng.uniform(*np.log(conditions.contrast))))
     written = covered * (1 - rng.uniform(0, 0.6) * rng.random(shape, np.float32)) if rng.random() < 0.2 else covered
-    drawn = np.maximum(written, clutter_around(shape, box, clutter, rng, conditions) * (1 - covered))
+    around = np.maximum(clutter_around(shape, box, clutter, rng, conditions), beside)
+    drawn = np.maximum(written, around * (1 - covered))
     grey = sheet - contrast * drawn
     if rng.random() < conditions.ruled:
         lines = paper.ruling(shape, box.side, conditions.squared, rng) * rng.uniform(0.1, 0.9) * contrast

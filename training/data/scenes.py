@@ -9,7 +9,7 @@ from numpy.random import Generator
 from PIL import Image
 from scipy.ndimage import binary_dilation
 
-from training.data import glyphs, strokes, synthesis
+from training.data import glyphs, strokes, synthesis, wheels
 from training.data.dataset import NOT_A_DIGIT, Split
 from training.data.scene import ANY, Conditions, Margins, Scene, cropped, empty_scene, make_scene, resized
 from training.data.strokes import Ink
@@ -106,10 +106,15 @@ def enlarged(image: np.ndarray, rng: Generator) -> Ink:
 
 
 def any_scene(sources: Sources, rng: Generator) -> LabelledScene:
-    """Three in four hold one digit, that one can see; the others a letter or a sign, several digits, or nothing."""
+    """Three in four hold one digit, that one can see; the others a letter or a sign, several digits, or nothing.
+
+    A counter's wheel may stand so that it is a digit, or between two.
+    """
     kind = rng.random()
-    if kind < 0.75:
+    if kind < 0.72:
         return digit_scene(sources, rng)
+    if kind < 0.76:
+        return wheel_scene(sources, rng)
     if kind < 0.86:
         return LabelledScene(seen(lambda: make_scene(sources.other(rng), sources.clutter, rng)), NOT_A_DIGIT)
     if kind < 0.91:
@@ -125,6 +130,14 @@ def digit_scene(
 ) -> LabelledScene:
     glyph, label = sources.digit(rng)
     scene = seen(lambda: make_scene(glyph, sources.clutter, rng, around and around(rng), conditions))
+    return LabelledScene(scene, label)
+
+
+def wheel_scene(sources: Sources, rng: Generator) -> LabelledScene:
+    for _ in range(MOST_TRIES):
+        scene, label = wheels.make_scene(rng, sources.clutter, sources.held_out)
+        if is_visible(scene):
+            break
     return LabelledScene(scene, label)
 
 

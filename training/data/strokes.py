@@ -12,6 +12,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from training.data import pens
+
 Point = tuple[float, float]
 Glyph = Sequence[Sequence[Point]]
 
@@ -222,8 +224,8 @@ def rounded(points: NDArray[np.float64]) -> NDArray[np.float64]:
 def write(glyph: Glyph, rng: Generator, widest: float = WIDEST_PEN) -> Ink:
     """`glyph` by a random hand (proportions, slant, slope, unsteadiness) with a random pen. float32 [96, 96]."""
     canvas = Image.new("L", (CANVAS, CANVAS))
-    pen = ImageDraw.Draw(canvas)
-    width = max(1, round(rng.uniform(0.9, widest) * GLYPH / FULL_STROKE))
+    paper = ImageDraw.Draw(canvas)
+    draw = pens.pick(max(1.0, rng.uniform(0.9, widest) * GLYPH / FULL_STROKE), rng)
     slant, slope = rng.normal(0, 0.15), rng.normal(0, 0.05)
     proportions = np.exp(rng.normal(0, 0.2, 2))
     hand = np.array([[proportions[0], slant], [slope, proportions[1]]]) * GLYPH / max(proportions)
@@ -231,10 +233,7 @@ def write(glyph: Glyph, rng: Generator, widest: float = WIDEST_PEN) -> Ink:
         points = np.asarray(stroke) + rng.normal(0, 0.025, (len(stroke), 2)) + rng.normal(0, 0.015, 2)
         for _ in range(rng.integers(0, 3)):
             points = rounded(points)
-        placed = [tuple(point) for point in ((points - 0.5) @ hand.T + CANVAS / 2).tolist()]
-        pen.line(placed, fill=255, width=width, joint="curve")
-        for x, y in (placed[0], placed[-1]):
-            pen.ellipse((x - width / 2, y - width / 2, x + width / 2, y + width / 2), fill=255)
+        draw(paper, (points - 0.5) @ hand.T + CANVAS / 2)
     ink: Ink = np.asarray(canvas, dtype=np.float32) / np.float32(255)
     return ragged(ink, rng) if rng.random() < RAGGED else ink
 

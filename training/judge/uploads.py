@@ -12,16 +12,18 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from service.picture.grey import to_grey
-from service.picture.upright import upright_as_opened
-from training.data.dataset import DIGIT_LABELS, NOT_A_DIGIT
+from service.picture.decode import decode
+from service.picture.grey import WORKING_SIDE, to_grey
+from service.picture.structure.limits import Limits
+from service.picture.structure.scan import strip
+from training.data.dataset import DIGIT_LABELS, MOST_PIXELS, NOT_A_DIGIT
 from training.data.labelled import Labelled
 from training.errors import TrainingError
 from training.judge.accuracy import Accuracy
 from training.judge.confidence import Operating, auroc, expected_calibration_error, risk_coverage, risks
 from training.run import plots
 
-# Less than a service takes by default: 256 files, and five million bytes with the form around them.
+# Less than a service takes by default: 256 files, and twelve million bytes with the form around them.
 FILES_A_REQUEST = 64
 BYTES_A_REQUEST = 4_000_000
 
@@ -179,6 +181,7 @@ def title(answer: Read) -> str:
 
 def thumbnail(path: Path) -> np.ndarray:
     """uint8 [56, 56], as the service sees it: upright, on paper where it was transparent."""
-    with Image.open(path) as image:
-        grey = to_grey(upright_as_opened(image)).astype(np.uint8)
+    least_side = 2 * WORKING_SIDE
+    stripped = strip(path.read_bytes(), Limits(MOST_PIXELS, least_side=least_side))
+    grey = to_grey(decode(stripped, at_least=least_side)).astype(np.uint8)
     return np.asarray(Image.fromarray(grey).resize((56, 56), Image.Resampling.BILINEAR))

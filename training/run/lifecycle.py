@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from training.data.dataset import Dataset, load_dataset
-from training.errors import Diverged, TrainingError
-from training.run import hardware, plots, run_folder
+from training.errors import Diverged, Lost, TrainingError
+from training.run import hardware, plots, ranks, run_folder
 from training.run.live import Live
 from training.run.predict import predict
 from training.run.recipe import Recipe
@@ -21,8 +21,14 @@ from training.run.trained import load_classifier
 
 CONFUSION = "confusion.png"
 
-# Runs the epochs that are left, a checkpoint after each, in the run's folder.
-Train = Callable[[Training, Path], None]
+
+@dataclass(frozen=True)
+class Way:
+    """How weights come about. start: gives a new run those that its recipe names; train: runs the epochs that are left,
+    a checkpoint after each, in the run's folder."""
+
+    start: Callable[[Training], None]
+    train: Callable[[Training, Path], None]
 
 
 @dataclass(frozen=True)
@@ -43,19 +49,19 @@ def load_data(recipe: Recipe, place: Place) -> Dataset:
     return dataset
 
 
-def begin(recipe: Recipe, folder: Path, place: Place, train: Train) -> None:
+def begin(recipe: Recipe, folder: Path, place: Place, way: Way) -> None:
     """Raises TrainingError where `folder` holds a run already."""
     run_folder.refuse_to_overwrite(folder)
-    finish(recipe, folder, place, train)
+    finish(recipe, folder, place, way)
 
 
-def resume(folder: Path, place: Place, train: Train) -> None:
+def resume(folder: Path, place: Place, way: Way) -> None:
     recipe = run_folder.read_recipe(folder)
-    rows = finish(recipe, folder, place, train)
+    rows = finish(recipe, folder, place, way)
     print(f"{folder}: {len(rows)} of {recipe.epochs} epochs are finished")
 
 
-def finish(recipe: Recipe, folder: Path, place: Place, train: Train, dataset: Dataset | None = None) -> list[EpochRow]:
+def finish(recipe: Recipe, folder: Path, place: Place, way: Way, dataset: Dataset | None = None) -> list[EpochRow]:
     """Begins the run, goes on with it, or finds it finished. Raises TrainingError where `folder` holds another.
 
     Raises Diverged where the run diverges, or did so before: with the same recipe and data it would again.
@@ -66,20 +72,21 @@ def finish(recipe: Recipe, folder: Path, place: Place, train: Train, dataset: Da
     with readable_failures(folder):
         if state and len(state["rows"]) == recipe.epochs:
             return found_finished(state, folder, lambda: dataset or load_data(recipe, place), on)
-        dataset = dataset or load_data(recipe, place)
-        training = opened(recipe, folder, place, dataset, state, on)
+        dataset = dataset or ranks.of_first(lambda: load_data(recipe, place))
+        training = opened(recipe, folder, place, way, dataset, state)
         with divergence_noted(folder):
-            train(training, folder)
-        save_pictures(folder, dataset, on)
+            way.train(training, folder)
+        if ranks.is_first():
+            save_pictures(folder, dataset, on)
     return training.rows
 
 
 def finish_or_diverge(
-    recipe: Recipe, folder: Path, place: Place, train: Train, dataset: Dataset | None = None
+    recipe: Recipe, folder: Path, place: Place, way: Way, dataset: Dataset | None = None
 ) -> list[EpochRow]:
     """The epochs that were finished: all, or those before the loss was no longer a number, which is printed."""
     try:
-        return finish(recipe, folder, place, train, dataset)
+        return finish(recipe, folder, place, way, dataset)
     except Diverged as error:
         print(error)
         return run_folder.read_log(folder)
@@ -98,25 +105,35 @@ def found_finished(
 ) -> list[EpochRow]:
     """What a kill kept from being written is written: the last line of the log, the pictures."""
     rows = [EpochRow(**row) for row in state["rows"]]
-    run_folder.write_log(folder, rows)
-    if not (folder / CONFUSION).exists():
-        save_pictures(folder, load(), on)
+    if ranks.is_first():
+        run_folder.write_log(folder, rows)
+        if not (folder / CONFUSION).exists():
+            save_pictures(folder, load(), on)
     return rows
 
 
 def opened(
-    recipe: Recipe, folder: Path, place: Place, dataset: Dataset, state: dict[str, Any] | None, on: torch.device
+    recipe: Recipe, folder: Path, place: Place, way: Way, dataset: Dataset, state: dict[str, Any] | None
 ) -> Training:
     """A new run, whose folder is made, or the one of the checkpoint `state`."""
+    on = hardware.pick(place.device)
     training = Training(recipe, dataset, on)
     if state:
         training.load(state)
     elif recipe.start_from:
-        training.start_with(load_classifier(Path(recipe.start_from), training.labels, on))
-    if not (folder / run_folder.RECIPE).exists():
-        run_folder.create(folder, recipe, hardware.environment(on))
+        way.start(training)
+    # All have looked whether there is a run.
+    ranks.wait()
+    if ranks.is_first() and not (folder / run_folder.RECIPE).exists():
+        run_folder.create(folder, recipe, environment(on))
     training.live = Live(folder, recipe.judged_on) if place.tensorboard else None
     return training
+
+
+def environment(on: torch.device) -> dict[str, str]:
+    """How many processes there are is in the last bits of the weights."""
+    beside = {"processes": str(ranks.count())} if ranks.count() > 1 else {}
+    return {**hardware.environment(on), **beside}
 
 
 @contextlib.contextmanager
@@ -125,7 +142,8 @@ def divergence_noted(folder: Path) -> Iterator[None]:
     try:
         yield
     except Diverged as error:
-        run_folder.write_text(folder / run_folder.DIVERGED, f"{error}\n")
+        if ranks.is_first():
+            run_folder.write_text(folder / run_folder.DIVERGED, f"{error}\n")
         raise
 
 
@@ -140,17 +158,21 @@ def save_pictures(folder: Path, dataset: Dataset, on: torch.device) -> None:
 
 @contextlib.contextmanager
 def readable_failures(folder: Path) -> Iterator[None]:
-    """Turns running out of memory and Ctrl-C into one line that says what is kept."""
+    """Turns running out of memory, Ctrl-C and the end of another process into one line that says what is kept."""
     try:
         yield
+    except Lost as error:
+        raise Lost(f"{error}; {what_is_kept(folder)}") from error
     except (MemoryError, RuntimeError) as error:  # torch's own class is a RuntimeError, and the CPU's has no class
+        if ranks.is_lost(error):
+            raise Lost(f"another process of this run has ended; {what_is_kept(folder)}") from error
         if not is_out_of_memory(error):
             raise
         raise TrainingError(
             f"out of memory: {next(iter(str(error).splitlines()), '')} Begin another run with a lower --batch-size"
         ) from error
     except KeyboardInterrupt:
-        sys.exit(f"\nstopped; {what_is_kept(folder)}")
+        sys.exit(f"\nstopped; {what_is_kept(folder)}" if ranks.is_first() else 1)
 
 
 def what_is_kept(folder: Path) -> str:

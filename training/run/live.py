@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from training.run import ranks
 from training.run.run_folder import EpochRow
 
 # As the articles draw them.
@@ -9,7 +10,10 @@ POINTS_PER_EPOCH = 5
 
 
 class Live:
-    """Writes into `folder`/tensorboard. Steps are images, so that runs of different batch sizes lie over each other."""
+    """Writes into `folder`/tensorboard, of several processes the first.
+
+    Steps are images, so that runs of different batch sizes lie over each other.
+    """
 
     def __init__(self, folder: Path, split: str) -> None:
         """`split`: the one that the figures after each epoch are of."""
@@ -17,7 +21,7 @@ class Live:
         from torch.utils.tensorboard import SummaryWriter
 
         self._split = split
-        self._writer = SummaryWriter(str(folder / "tensorboard"))
+        self._writer = SummaryWriter(str(folder / "tensorboard")) if ranks.is_first() else None
 
     def point(self, images: int, loss: float, accuracy: float) -> None:
         self._write(images, {"loss/train": loss, "accuracy/train": accuracy})
@@ -27,6 +31,7 @@ class Live:
         self._write(images, {**values, "learning_rate": row.learning_rate, "images_per_second": row.images_per_second})
 
     def _write(self, images: int, values: dict[str, float]) -> None:
-        for name, value in values.items():
-            self._writer.add_scalar(name, value, images)
-        self._writer.flush()
+        if self._writer:
+            for name, value in values.items():
+                self._writer.add_scalar(name, value, images)
+            self._writer.flush()

@@ -21,7 +21,9 @@ class Recipe:
     network: str
     """a network of training/networks"""
     data: str = "mnist"
-    """mnist, fashion-mnist, cifar10, sample (5,000 MNIST images, no network needed) or folder:PATH"""
+    """mnist, fashion-mnist, cifar10, sample (5,000 MNIST images, no network needed) or folder:PATH. Folders of labelled
+    pictures (labels.csv, or folders named 0 to 9 and -1) can be joined to it, as in mnist,folder:corrections: four in
+    five are learned as well, and one judges"""
     images: int = 0
     """of the training split, its first so many; 0: all"""
     validate_on_test: bool = False
@@ -48,9 +50,10 @@ class Recipe:
     fonts: str = ""
     """a folder of handwriting fonts for the scenes, a folder for each family; there are fewer hands without"""
     pictures: str = ""
-    """a folder of labelled pictures (labels.csv, or folders named 0 to 9 and -1) that are learned as well"""
+    """a folder of labelled pictures as may be joined to `data`; of this one all are learned, and none judge"""
     picture_copies: int = 8
-    """how often each of these is in an epoch, each time augmented otherwise"""
+    """how often each labelled picture is in an epoch, each time augmented otherwise; 0: so often that they are a
+    quarter of it, 30 times at most"""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """of digits, in grey"""
     crop: int = 0
@@ -61,7 +64,10 @@ class Recipe:
     """by channel, taken from pixels of 0 to 1; none: as the network's own contract says"""
     pixel_std: tuple[float, ...] = ()
     start_from: str = ""
-    """the folder of a finished run of this network, whose weights this one begins with"""
+    """a finished run of this network, or what one was exported to (exported/googlenet): this begins with its weights"""
+    freeze_norm: bool = False
+    """batch normalisation keeps the means and variances that it begins with, as is right for a start from weights that
+    are to change a little: a batch of these images would have others"""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -137,6 +143,19 @@ OPTIMIZERS_COMPARED = replace(
 
 RECIPES = {
     "googlenet": Recipe(network="googlenet", epochs=14, written_digits=12_000, not_digits=12_000, scenes=100_000),
+    "correct": Recipe(
+        network="googlenet",
+        data="mnist,folder:corrections",
+        start_from="exported/googlenet",
+        freeze_norm=True,
+        epochs=2,
+        batch_size=128,
+        learning_rate=0.003,
+        written_digits=1_000,
+        not_digits=2_000,
+        scenes=6_000,
+        picture_copies=0,
+    ),
     "alexnet": Recipe(
         network="alexnet-lite",
         epochs=10,

@@ -62,8 +62,13 @@ def read_recipe(run: Path) -> Recipe:
         values = json.loads((run / RECIPE).read_text())
     except FileNotFoundError as error:
         raise TrainingError(f"{run} is no run folder: it has no {RECIPE}") from error
+    return recipe_of(values)
+
+
+def recipe_of(values: dict[str, Any]) -> Recipe:
+    """As it was written, also by earlier versions."""
     if "schedule" not in values and values["optimizer"] == "sgd":
-        values["optimizer"] = "nag"  # as it was called when there was one kind of SGD
+        values = {**values, "optimizer": "nag"}  # as it was called when there was one kind of SGD
     pixels = {name: tuple(values.get(name, ())) for name in ("pixel_mean", "pixel_std")}
     return Recipe(**{**values, **pixels, "augmentation": Augmentation(**values["augmentation"])})
 

@@ -12,15 +12,20 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.data import glyphs, labelled, synthesis, upload_like
 from training.data.dataset import Dataset, Split, are_digits
+from training.data.labelled import Labelled
 from training.data.scenes import Sources
 from training.errors import TrainingError
 from training.networks.classifier import Classifier
-from training.run import optimizers, run_folder
+from training.run import optimizers, ranks, run_folder
 from training.run.live import Live
 from training.run.recipe import Recipe
 
 # A one-cycle schedule of fewer has no rise and fall to speak of.
 LEAST_STEPS = 10
+
+# Of an epoch, where a recipe leaves it open how often labelled pictures are in it.
+PICTURE_SHARE = 0.25
+MOST_COPIES = 30
 
 
 class Training:
@@ -29,7 +34,10 @@ class Training:
     def __init__(self, recipe: Recipe, dataset: Dataset, on: torch.device) -> None:
         self.recipe = recipe
         self.labels = dataset.labels
-        self.images = training_images(recipe, dataset).to(on)
+        self.joined = dataset.joined
+        # How many images the data set brings: those that code makes are beside them.
+        self.given = len(dataset.train)
+        self.images = ranks.of_first(lambda: training_images(recipe, dataset)).to(on)
         self.validation = dataset.validation.to(on)
         self.device = on
         self.rows: list[run_folder.EpochRow] = []
@@ -44,6 +52,8 @@ class Training:
                 f"batches are of 1 image (batch_size is {recipe.batch_size}, and there are {len(self.images)} to train "
                 f"on); {recipe.network} normalises over a batch and needs 2 or more in each"
             )
+        if self.batch_size < ranks.count():
+            raise TrainingError(f"batches are of {self.batch_size} images: too few for {ranks.count()} processes")
         self.steps = len(self.images) // self.batch_size
         if recipe.schedule == "one-cycle" and recipe.epochs * self.steps < LEAST_STEPS:
             raise TrainingError(
@@ -58,15 +68,14 @@ class Training:
         self.schedule = optimizers.schedule(
             recipe.schedule, self.optimizer, recipe.optimizer, recipe.learning_rate, recipe.epochs * self.steps
         )
-        # On a CPU compiling takes a minute and the compiled step is a quarter slower (measured, torch 2.15).
-        self.forward: Callable[[Tensor], Tensor] = torch.compile(self.model) if on.type == "cuda" else self.model
+        self.forward = forward_of(self.model, self.batch_size, on)
 
     def start_with(self, classifier: Classifier) -> None:
         """Raises TrainingError where it is of another network."""
         try:
             self.model.load_state_dict(classifier.state_dict())
         except RuntimeError as error:
-            raise TrainingError(f"{self.recipe.start_from} is no run of {self.recipe.network}") from error
+            raise TrainingError(f"{self.recipe.start_from} is of another network than {self.recipe.network}") from error
         self.averaged.module.load_state_dict(classifier.state_dict())
 
     @property
@@ -105,6 +114,13 @@ class Training:
         self.schedule.load_state_dict(state["schedule"])
 
 
+def forward_of(model: nn.Module, batch: int, on: torch.device) -> Callable[[Tensor], Tensor]:
+    """On a CPU compiling takes a minute and the compiled step is a quarter slower (measured, torch 2.15)."""
+    if ranks.count() > 1:
+        return ranks.wrapped(model, batch)
+    return torch.compile(model) if on.type == "cuda" else model
+
+
 def training_images(recipe: Recipe, dataset: Dataset) -> Split:
     """Those of the data set, and the synthesised ones that the recipe asks for.
 
@@ -124,7 +140,19 @@ def training_images(recipe: Recipe, dataset: Dataset) -> Split:
     if recipe.scenes:
         sources = Sources(dataset.train, glyphs.checked(recipe.fonts))
         images = images + upload_like.make(recipe.scenes, recipe.seed, sources).to_learn()
-    if recipe.pictures:
-        pictures = labelled.read(Path(recipe.pictures), recipe.contract).to_learn()
-        images = images + pictures.take(torch.arange(len(pictures)).repeat(recipe.picture_copies))
+    if pictures := pictures_to_learn(recipe, dataset):
+        learned = labelled.read(pictures, recipe.contract).to_learn()
+        copies = recipe.picture_copies or copies_for_a_share(len(learned), len(images))
+        images = images + learned.take(torch.arange(len(learned)).repeat(copies))
     return images
+
+
+def pictures_to_learn(recipe: Recipe, dataset: Dataset) -> list[Labelled]:
+    joined = [picture for folder in dataset.joined for picture in labelled.parted(labelled.find(folder))[0]]
+    return joined + (labelled.find(Path(recipe.pictures)) if recipe.pictures else [])
+
+
+def copies_for_a_share(pictures: int, others: int) -> int:
+    """So many that the pictures are `PICTURE_SHARE` of all, but of a few no more than they have to teach."""
+    wanted = round(others * PICTURE_SHARE / (1 - PICTURE_SHARE) / max(1, pictures))
+    return min(MOST_COPIES, max(1, wanted))

@@ -30,6 +30,11 @@ COLOURS = {0xE0: b"JFIF\0", 0xEE: b"Adobe"}
 MOST_SCANS = 100
 SCANS_OF_THE_LARGEST = 25
 
+# A side is divided by so much at the most; and how many times the pixels that are allowed one may have
+# that is decoded at less: 128 million of the fewest bytes take a quarter of a second, a few rows being held at a time.
+SMALLEST_SCALE = 8
+HELD_IN_ROWS = 8
+
 
 # Marker, start and end: the content between begins with 0xFF and the marker; behind a scan's header come its pixels.
 Segment = tuple[int, int, int]
@@ -56,7 +61,7 @@ def segments(content: bytes, limits: Limits) -> Iterator[Segment]:
 
 def strip(content: bytes, limits: Limits) -> Stripped:
     """Tables, frame and scans; what stands behind the end of the image, as in phones' files, is another picture."""
-    kept, size, scans, orientation = [START], None, 0, None
+    kept, size, components, scans, orientation = [START], None, b"", 0, None
     for marker, start, end in segments(content, limits):
         if marker == EXIF_SEGMENT and orientation is None and content.startswith(EXIF, start + 4):
             orientation = orientation_of(content[start + 4 : end])
@@ -66,11 +71,11 @@ def strip(content: bytes, limits: Limits) -> Stripped:
         if marker in FRAMES:
             if size:
                 raise damaged("JPEG", "it has two frames")
-            size = frame_size(data)
-            limits.check_size(*size)
+            size, components = frame_size(data), data[9:10]
+            check_size(*size, limits, whole=marker == PROGRESSIVE)
         elif marker == START_OF_SCAN:
             scans += 1
-            check_scans(scans, size, limits)
+            check_scans(scans, size, limits, partial=data[4:5] != components)
             data = FILL.sub(b"\xff", data) if b"\xff\xff" in data else data
         kept.append(data)
     if not size or not scans:
@@ -99,9 +104,29 @@ def frame_size(data: bytes) -> tuple[int, int]:
     return width, height
 
 
-def check_scans(scans: int, size: tuple[int, int] | None, limits: Limits) -> None:
+def check_size(width: int, height: int, limits: Limits, whole: bool) -> None:
+    """`whole`: the decoder holds all of the picture, as it must where there are several scans or one has not all
+    components; else the pixels count that are left at the reduced size."""
+    scale = 1 if whole else reduction(width, height, limits.least_side)
+    if scale > 1:
+        limits.check_size(width, height, times=HELD_IN_ROWS)
+        limits.check_size(-(-width // scale), -(-height // scale), f"the image, reduced to 1/{scale},")
+    else:
+        limits.check_size(width, height, "the image, a JPEG of several scans," if whole else "the image")
+
+
+def reduction(width: int, height: int, least_side: int) -> int:
+    """1, 2, 4 or 8: what each side is divided by, as `Image.draft` chooses it."""
+    times = min(width, height) // least_side
+    return min(SMALLEST_SCALE, 1 << times.bit_length() - 1) if times else 1
+
+
+def check_scans(scans: int, size: tuple[int, int] | None, limits: Limits, partial: bool) -> None:
+    """`partial`: the newest has not all components."""
     if size is None:
         raise damaged("JPEG", "a scan comes before the frame")
+    if partial or scans > 1:
+        check_size(*size, limits, whole=True)
     most = min(MOST_SCANS, SCANS_OF_THE_LARGEST * limits.pixels // (size[0] * size[1]))
     if scans > most:
         raise Unreadable(

@@ -14,18 +14,20 @@ MOST_SIDE = 65_535
 
 
 class Limits(NamedTuple):
-    """`pixels`: width times height. `parts`: chunks, segments, strips, entries: whatever the format consists of."""
+    """`pixels`: width times height. `parts`: chunks, segments, strips, entries: whatever the format consists of.
+    `least_side`: pixels a side that are wanted; what can be decoded at a reduced size is, to no less."""
 
     pixels: int
     parts: int = MOST_PARTS
+    least_side: int = MOST_SIDE
 
-    def check_size(self, width: int, height: int, what: str = "the image") -> None:
-        """Raises Unreadable."""
-        if width * height > self.pixels:
-            raise Unreadable(
-                FaultKind.TOO_LARGE,
-                f"{what} has {width}×{height} = {width * height:,} pixels; the limit is {self.pixels:,}",
-            )
+    def check_size(self, width: int, height: int, what: str = "the image", times: int = 1) -> None:
+        """`times`: how many times the pixels that are allowed it may have. Raises Unreadable."""
+        if width * height > times * self.pixels:
+            size = f"{width}×{height} = {width * height:,} pixels"
+            setting = "NUMERAL_MAX_PIXELS" if times == 1 else f"{times} times NUMERAL_MAX_PIXELS"
+            detail = f"{what} has {size}; the limit is {times * self.pixels:,} ({setting})"
+            raise Unreadable(FaultKind.TOO_LARGE, detail)
         if max(width, height) > MOST_SIDE:
             raise Unreadable(
                 FaultKind.TOO_LARGE, f"{what} has {width}×{height} pixels; the limit of a side is {MOST_SIDE:,}"

@@ -1,14 +1,21 @@
 """Which format a file is of, by its content, and the scan of that format."""
 
 from service.picture.fault import FaultKind, Unreadable
-from service.picture.structure import bmp, gif, jpeg, png, tiff, webp
+from service.picture.structure import bmp, gif, heif, jpeg, png, tiff, webp
+from service.picture.structure.foreign import what_it_is
 from service.picture.structure.limits import Limits
 from service.picture.structure.stripped import Stripped
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
-# A TIFF is unpacked by libtiff, whose many ways of packing no scan can foresee the cost of.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "HEIF", "AVIF")
+# A TIFF is unpacked by libtiff, whose many ways of packing no scan can foresee the cost of. HEIF and AVIF are video.
 QUICK_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
-SCANS = dict(zip(FORMATS, (png.strip, jpeg.strip, webp.strip, bmp.strip, gif.strip, tiff.strip), strict=True))
+SCANS = dict(
+    zip(
+        FORMATS,
+        (png.strip, jpeg.strip, webp.strip, bmp.strip, gif.strip, tiff.strip, heif.strip, heif.strip),
+        strict=True,
+    )
+)
 
 
 def strip(content: bytes, limits: Limits) -> Stripped:
@@ -17,10 +24,9 @@ def strip(content: bytes, limits: Limits) -> Stripped:
         raise Unreadable(FaultKind.EMPTY, "the file is empty (0 bytes); send an image")
     kind = format_of(content)
     if kind is None:
-        start = content[:16].decode("ascii", "backslashreplace")
         raise Unreadable(
             FaultKind.UNSUPPORTED,
-            f"the file is no image of a supported format (it starts with {start!r}); supported: {', '.join(FORMATS)}",
+            f"the file is {what_it_is(content)}, no image of a supported format; supported: {', '.join(FORMATS)}",
         )
     return SCANS[kind](content, limits)
 
@@ -37,4 +43,6 @@ def format_of(content: bytes) -> str | None:
         return "BMP"
     if content.startswith(gif.SIGNATURES):
         return "GIF"
+    if heif.is_heif(content):
+        return "AVIF" if heif.is_avif(content) else "HEIF"
     return "TIFF" if content.startswith(tiff.SIGNATURES) else None

@@ -22,7 +22,9 @@ JPEG_TABLES = 347
 COPIED = {262: 1, 266: 1, 292: 1, 293: 1, 317: 1, 320: 768, 338: 8, 339: 8, 529: 3, 530: 2, 532: 6}
 ONE = {WIDTH, HEIGHT, COMPRESSION, SAMPLES, PLANES, ROWS_A_STRIP, TILE_WIDTH, TILE_HEIGHT}
 PLACES = {STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES}
-WANTED = {BITS, JPEG_TABLES, ORIENTATION, *COPIED, *ONE, *PLACES}
+# Of a DNG, and where CR2 has it: raw photos are TIFFs whose first picture may be a thumbnail, which is no answer.
+DNG_VERSION, CR2 = 50706, (8, b"CR")
+WANTED = {BITS, JPEG_TABLES, ORIENTATION, DNG_VERSION, *COPIED, *ONE, *PLACES}
 
 SHORT, LONG, UNDEFINED = 3, 4, 7
 
@@ -79,6 +81,9 @@ class Tags(NamedTuple):
 def strip(content: bytes, limits: Limits) -> Stripped:
     """The pixels stay where they are; a new directory of the tags that make them a picture is put behind."""
     directory = read_directory(content, WANTED, limits)
+    if DNG_VERSION in directory.entries or content.startswith(CR2[1], CR2[0]):
+        raw = "the file is a raw photo of a camera (DNG or CR2); supported: what is made of it, such as a JPEG"
+        raise Unreadable(FaultKind.UNSUPPORTED, raw)
     tags = Tags(directory)
     width, height = tags.one(WIDTH), tags.one(HEIGHT)
     limits.check_size(width, height)

@@ -8,7 +8,7 @@ import pytest
 
 from service.fleet import balance
 from service.fleet.balance import Balance
-from service.fleet.board import Board
+from service.fleet.board import BEAT, QUEUE, Board
 
 
 async def closed_of_100(own: Balance) -> int:
@@ -56,3 +56,20 @@ def test_a_look_that_fails_is_not_the_last(tmp_path: Path) -> None:
     closed, failures = asyncio.run(scenario())
     assert closed == 16
     assert failures == ["no more files"]
+
+
+def test_one_that_is_stuck_does_not_beat_until_it_goes_on(tmp_path: Path) -> None:
+    async def scenario() -> list[int]:
+        board = Board(0, tmp_path / "board", 2, 2)
+        stuck = [False]
+        own = Balance(board, lambda: 3, lambda: 9, lambda: stuck[0])
+        beats = [int(board.heads()[1, QUEUE])]
+        for now in (True, False):
+            stuck[0] = now
+            before = board.heads()[1, BEAT]
+            await asyncio.sleep(2.5 * balance.INTERVAL)
+            beats.append(int(board.heads()[1, BEAT] > before))
+        own.close()
+        return beats
+
+    assert asyncio.run(scenario()) == [9, 0, 1]

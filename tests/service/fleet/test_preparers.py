@@ -14,18 +14,28 @@ from PIL import Image
 
 from service.errors import StartError
 from service.fleet.preparer import pack_prepared, unpack_prepared
-from service.fleet.preparers import Preparers
+from service.fleet.preparers import NoTurn, Preparers
 from service.picture.fault import Fault, FaultKind
 from service.picture.prepare import Prepared, Wanted, prepare
 from tests.harness import ROOT, Digits, encode, png
+from tests.hostile import LARGEST
 
 WANTED = Wanted(reads_digits=True, shape=(28, 28), max_pixels=16_000_000)
 PHOTO = (ROOT / "digit.png").read_bytes()
 
 
-def run(scenario: Callable[[Preparers], Awaitable[None]], count: int = 1, max_pixels: int = 16_000_000) -> None:
+def run(
+    scenario: Callable[[Preparers], Awaitable[None]],
+    count: int = 1,
+    max_pixels: int = 16_000_000,
+    ended: str | None = None,
+    longest_wait: float = 60,
+) -> None:
+    """ended: how the one process did that is replaced meanwhile."""
+    ends: list[str] = []
+
     async def with_preparers() -> None:
-        started = Preparers(count, max_pixels)
+        started = Preparers(count, max_pixels, ends.append, longest_wait)
         await started.start()
         try:
             await scenario(started)
@@ -34,6 +44,7 @@ def run(scenario: Callable[[Preparers], Awaitable[None]], count: int = 1, max_pi
 
     asyncio.run(with_preparers())
     psutil.wait_procs(processes(), timeout=5)
+    assert ended is None or ends == [ended]
 
 
 def processes() -> list[psutil.Process]:
@@ -86,7 +97,7 @@ def test_one_that_is_late_is_killed_and_the_next_is_read() -> None:
         assert process not in processes()
         assert len(processes()) == 1
 
-    run(scenario)
+    run(scenario, ended="deadline")
 
 
 def test_one_that_still_waits_when_its_caller_leaves_kills_nothing() -> None:
@@ -104,6 +115,22 @@ def test_one_that_still_waits_when_its_caller_leaves_kills_nothing() -> None:
     run(scenario)
 
 
+def test_one_that_has_waited_for_long_is_told_so_and_the_next_is_read() -> None:
+    async def scenario(started: Preparers) -> None:
+        (process,) = processes()
+        process.suspend()
+        working = asyncio.create_task(started.prepare(PHOTO, WANTED))
+        await asyncio.sleep(0.05)
+        with pytest.raises(NoTurn):
+            await started.prepare(PHOTO, WANTED)
+        process.resume()
+        assert same(await working, prepare(PHOTO, WANTED))
+        assert same(await started.prepare(PHOTO, WANTED), prepare(PHOTO, WANTED))
+        assert processes() == [process]
+
+    run(scenario, longest_wait=0.1)
+
+
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_process_that_is_killed_over_a_picture_does_not_take_it_along(sent: signal.Signals) -> None:
     async def scenario(started: Preparers) -> None:
@@ -117,7 +144,7 @@ def test_a_process_that_is_killed_over_a_picture_does_not_take_it_along(sent: si
         assert same(await working, prepare(PHOTO, WANTED))
         assert process not in processes()
 
-    run(scenario)
+    run(scenario, ended="died")
 
 
 def test_a_picture_that_ends_two_processes_is_at_fault() -> None:
@@ -177,14 +204,32 @@ def test_a_picture_that_takes_too_much_memory_is_too_large_and_the_next_is_read(
         assert "bytes of memory to decode, which is the limit" in prepared.fault.detail
         assert same(await started.prepare(PHOTO, WANTED), prepare(PHOTO, WANTED))
 
-    run(scenario, max_pixels=1)
+    run(scenario, max_pixels=1, ended="memory")
 
 
 def test_the_largest_picture_that_is_allowed_has_enough() -> None:
     async def scenario(started: Preparers) -> None:
+        assert (await started.prepare(LARGEST["JPEG of 128 million pixels"](), WANTED)).reason is not None
         for mode in ("RGBA", "LA", "P", "I;16", "CMYK"):
             picture = encode(Image.new(mode, (4000, 4000)), "TIFF" if mode in ("I;16", "CMYK") else "PNG")
             assert (await started.prepare(picture, WANTED)).reason is not None, mode
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
+def test_what_phones_save_is_read_there_in_one_thread(digits: Digits, kind: str) -> None:
+    """Its library is loaded there by the first, within the limit of memory."""
+
+    async def scenario(started: Preparers) -> None:
+        (process,) = processes()
+        threads = process.num_threads()
+        picture = encode(Image.fromarray(digits.pick(4)).resize((1024, 1024)), kind)
+        assert same(await started.prepare(picture, WANTED), prepare(picture, WANTED))
+        for name in (name for name in LARGEST if name.startswith(kind)):
+            assert (await started.prepare(LARGEST[name](), WANTED)).reason is not None, name
+        assert process.num_threads() == threads
+        assert processes() == [process]
 
     run(scenario)
 
@@ -233,6 +278,7 @@ def test_a_process_that_cannot_start_stops_the_start(monkeypatch: pytest.MonkeyP
             None,
             0.5,
             0.25,
+            "ab" * 32,
         ),
         Prepared(None, (), (("one", "why"),), "blank: …", "only the first of several frames was read", None, 0.5, 0.25),
         Prepared(None, (), (), None, None, Fault(FaultKind.DAMAGED, 'it says "ß"'), 0.5, 0.0),
@@ -244,4 +290,4 @@ def test_what_crosses_over_is_what_was_sent(prepared: Prepared) -> None:
     size = int.from_bytes(packed[:4], "big")
     crossed = unpack_prepared(packed[8 : 8 + size], packed[8 + size :])
     assert same(prepared, crossed)
-    assert (crossed.decode_seconds, crossed.normalise_seconds) == prepared[6:]
+    assert (crossed.decode_seconds, crossed.normalise_seconds, crossed.sha256) == prepared[6:]

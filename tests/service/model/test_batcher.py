@@ -1,6 +1,7 @@
 """The batcher gives each caller its own rows, joins what waits, and survives failures and callers that leave."""
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from service.fleet import metrics
 from service.fleet.board import Board
+from service.fleet.caller import Caller, CallerLeft
 from service.fleet.metrics import Metrics
 from service.model.batcher import TURNS_UNDER_LOAD, Batcher, InferenceError
 
@@ -44,7 +46,7 @@ async def rows(batcher: Batcher, *numbers: int) -> list[int]:
 
 
 def counts() -> Metrics:
-    return Metrics(["a"], Board(metrics.columns(["a"])), 0)
+    return Metrics({"a": "01"}, Board(metrics.columns({"a": "01"})), 0)
 
 
 def in_loop(network: Network, max_batch: int, max_wait: float = 0) -> Batcher:
@@ -206,6 +208,85 @@ def test_images_of_a_caller_that_left_are_never_run() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("images", [1, 3])
+def test_images_of_a_caller_whose_connection_is_lost_are_dropped_from_their_batch(images: int) -> None:
+    """Of several pieces all are, and asyncio has nothing to complain of."""
+
+    async def scenario() -> list[str]:
+        complaints: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+        network = Network()
+        network.gate.clear()
+        batcher = in_thread(network, max_batch=2)
+        running = asyncio.create_task(rows(batcher, 1))
+        while not batcher._busy:
+            await asyncio.sleep(0)
+        caller = Caller()
+        leaving = asyncio.create_task(batcher.submit(numbered(*range(10, 10 + images)), caller))
+        staying = asyncio.create_task(rows(batcher, 3))
+        await queued(batcher, 2)
+        assert batcher.queue == images + 1
+        caller.left = True
+        network.gate.set()
+        assert await running == [1]
+        assert await staying == [3]
+        with pytest.raises(CallerLeft, match="inference"):
+            await leaving
+        assert network.batches == [[1], [3]]
+        assert batcher.queue == 0
+        batcher.close()
+        del leaving
+        gc.collect()
+        return complaints
+
+    assert asyncio.run(scenario()) == []
+
+
+def test_who_is_cancelled_as_a_batch_begins_takes_nobody_along() -> None:
+    """The future of a task that is cancelled is so at once, and the task has its turn later."""
+
+    async def scenario() -> None:
+        network, caller = Network(), Caller()
+        network.gate.clear()
+        batcher = in_thread(network, max_batch=2)
+        running = asyncio.create_task(rows(batcher, 1))
+        while not batcher._busy:
+            await asyncio.sleep(0)
+        patient = asyncio.create_task(rows(batcher, 2))
+        hurried = asyncio.create_task(batcher.submit(numbered(3), caller))
+        await queued(batcher, 2)
+        caller.left = True
+        hurried.cancel()
+        batcher._begin()
+        network.gate.set()
+        assert [await running, await patient] == [[1], [2]]
+        with pytest.raises(asyncio.CancelledError):
+            await hurried
+        assert batcher.queue == 0
+        batcher.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_batch_that_does_not_end_is_told_of() -> None:
+    async def scenario() -> None:
+        network = Network()
+        batcher = in_thread(network, max_batch=1)
+        assert await rows(batcher, 1) == [1]
+        assert not batcher.runs_longer_than(0)
+        network.gate.clear()
+        running = asyncio.create_task(rows(batcher, 2))
+        while not batcher.runs_longer_than(0.05):
+            await asyncio.sleep(0.01)
+        assert not batcher.runs_longer_than(3600)
+        network.gate.set()
+        assert await running == [2]
+        assert not batcher.runs_longer_than(0)
+        batcher.close()
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("make", [in_loop, in_thread])
 def test_too_little_memory_is_said_as_such_and_passes(make: Callable[[Network, int], Batcher]) -> None:
     """It is neither the client's fault nor the network's."""
@@ -268,8 +349,7 @@ def test_each_run_is_counted_with_the_images_in_it() -> None:
         counted = counts()
         batcher = Batcher("a", Network(), 2, counted)
         await asyncio.gather(*(rows(batcher, n) for n in range(5)))
-        text = counted.exposition()[0].decode()
-        assert 'numeral_batch_images_count{model="a"} 3.0' in text
-        assert 'numeral_batch_images_sum{model="a"} 5.0' in text
+        *buckets, images = counted.by_series("numeral_batch_images")["a",]
+        assert (sum(buckets), images) == (3, 5)
 
     asyncio.run(scenario())

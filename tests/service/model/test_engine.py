@@ -67,11 +67,15 @@ def test_auto_takes_the_cpu_and_says_so(artefact: Artefact, caplog: pytest.LogCa
     assert "model googlenet runs on the CPU: " in caplog.text
 
 
-def test_a_file_that_is_no_model_is_an_error(artefact: Artefact, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"nonsense", "is no ONNX file"), (b"\x08\x0a\x3a\x00", "model googlenet cannot be loaded by ONNX Runtime")],
+)
+def test_a_file_that_is_no_model_is_an_error(artefact: Artefact, tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "model.onnx"
-    path.write_bytes(b"nonsense")
-    other = dataclasses.replace(artefact, path=path, sha256=hashlib.sha256(b"nonsense").hexdigest())
-    with pytest.raises(StartError, match="model googlenet cannot be loaded"):
+    path.write_bytes(content)
+    other = dataclasses.replace(artefact, path=path, sha256=hashlib.sha256(content).hexdigest())
+    with pytest.raises(StartError, match=said):
         Engine(other, "cpu", threads=1, max_batch=64)
 
 

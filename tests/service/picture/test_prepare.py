@@ -67,7 +67,7 @@ def test_a_blank_page_has_a_reason_and_no_fault() -> None:
     ("content", "kind", "said"),
     [
         (b"", FaultKind.EMPTY, "the file is empty (0 bytes)"),
-        (b"text", FaultKind.UNSUPPORTED, "supported: PNG, JPEG, WEBP, BMP, GIF, TIFF"),
+        (b"text", FaultKind.UNSUPPORTED, "supported: PNG, JPEG, WEBP, BMP, GIF, TIFF, HEIF, AVIF"),
         (png_header(12_000, 12_000), FaultKind.TOO_LARGE, "144,000,000 pixels; the limit is 16,000,000"),
         (b"\x89PNG\r\n\x1a\n and no more", FaultKind.DAMAGED, "the file starts as PNG but cannot be decoded: "),
         (b"BM and no more", FaultKind.DAMAGED, "the file starts as BMP but cannot be decoded: "),
@@ -312,7 +312,7 @@ def test_bytes_behind_a_signature_are_answered(kind: str, rest: bytes) -> None:
         assert prepare(start[:length] + rest, DIGITS).pixels is None or length == 30
 
 
-@pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind != "TIFF"])
+@pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind not in ("TIFF", "HEIF", "AVIF")])
 def test_small_files_are_quick_and_larger_ones_are_not(digits: Digits, kind: str) -> None:
     assert is_quick(encode(digits.pick(3), kind))
     assert not is_quick(encode(Image.fromarray(digits.pick(3)).resize((32, 33)), kind))
@@ -324,6 +324,11 @@ def test_a_tiff_is_never_quick(compression: str) -> None:
     file = BytesIO()
     Image.new("1", (8, 8)).save(file, "TIFF", compression=compression)
     assert not is_quick(file.getvalue())
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
+def test_what_is_coded_as_video_is_never_quick(kind: str) -> None:
+    assert not is_quick(encode(Image.new("L", (8, 8)), kind))
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"BM", png_header(12_000, 12_000)])

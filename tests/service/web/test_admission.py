@@ -9,7 +9,7 @@ from service.web.problem import Problem
 
 
 def test_what_does_not_fit_is_refused_with_retry_after() -> None:
-    admission = Admission(10, "images")
+    admission = Admission(10, "images", "NUMERAL_X")
     with admission.hold() as first, admission.hold() as second:
         first.add(8)
         with pytest.raises(Problem, match="8 images are in work and 3 more would pass the limit of 10") as raised:
@@ -22,7 +22,7 @@ def test_what_does_not_fit_is_refused_with_retry_after() -> None:
 
 
 def test_it_grows_by_what_has_arrived_and_no_more() -> None:
-    admission = Admission(10, "bytes")
+    admission = Admission(10, "bytes", "NUMERAL_X")
     with admission.hold() as held:
         for arrived in range(1, 11):
             held.add(1)
@@ -33,7 +33,7 @@ def test_it_grows_by_what_has_arrived_and_no_more() -> None:
 
 
 def test_failed_work_makes_room_too() -> None:
-    admission = Admission(1, "images")
+    admission = Admission(1, "images", "NUMERAL_X")
     with contextlib.suppress(ValueError), admission.hold() as held:
         held.add(1)
         raise ValueError("broken")
@@ -42,7 +42,7 @@ def test_failed_work_makes_room_too() -> None:
 
 def test_each_change_is_told() -> None:
     told: list[int] = []
-    admission = Admission(10, "images", told.append)
+    admission = Admission(10, "images", "NUMERAL_X", told.append)
     with admission.hold() as held:
         held.add(4)
         held.add(2)

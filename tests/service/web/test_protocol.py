@@ -1,8 +1,10 @@
 """On a real connection to a real server: what comes is bounded, and what is not HTTP is told so as a problem."""
 
 import asyncio
+import gc
 import json
 import socket
+import struct
 import time
 from collections.abc import Iterator
 
@@ -275,3 +277,43 @@ def test_a_client_that_does_not_read_is_let_go(monkeypatch: pytest.MonkeyPatch) 
         return gone
 
     assert asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_connection_that_is_reset_leaves_nothing_to_collect(answered: bool) -> None:
+    """Else a server gathers millions of objects, whose collection stops it for seconds."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await asyncio.sleep(0 if answered else 0.2)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
+        await send({"type": "http.response.body", "body": b"x"})
+
+    async def scenario() -> int:
+        server = uvicorn.Server(uvicorn.Config(app, http=Protocol, lifespan="off", log_config=None))
+        listening = socket.create_server(("127.0.0.1", 0))
+        serving = asyncio.create_task(server.serve([listening]))
+        for _ in range(10):
+            reader, writer = await asyncio.open_connection(*listening.getsockname())
+            # Two of them: what waits behind another is let go too.
+            writer.write(get() + get())
+            if answered:
+                await reader.readexactly(1)
+            else:
+                await asyncio.sleep(0.05)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+        await asyncio.sleep(0.5)
+        # By the type itself: a proxy whose object is gone raises where it is asked for its class.
+        left = sum(type(each) is Protocol for each in gc.get_objects())
+        server.should_exit = True
+        await serving
+        return left
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert asyncio.run(scenario()) == 0
+    finally:
+        gc.enable()

@@ -34,7 +34,7 @@ def test_what_is_quick_is_left_alone_however_long_its_task_goes_on() -> None:
 
 def test_each_of_many_has_its_own_time() -> None:
     async def many() -> list[str | BaseException]:
-        limit = TimeLimit(0.1)
+        limit = TimeLimit(1)
 
         async def one(number: int) -> str:
             await asyncio.sleep(number * 0.02)

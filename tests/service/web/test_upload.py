@@ -11,9 +11,11 @@ from starlette.requests import Request
 from service.settings import Settings
 from service.web import upload
 from service.web.admission import Admission
+from service.web.form import CONTENT_TYPE_BYTES
 from service.web.problem import Problem
+from service.web.sent import Upload
 from service.web.time_limit import TimeLimit
-from service.web.upload import CONTENT_TYPE_BYTES, GRACE_SECONDS, Upload, read_uploads
+from service.web.upload import GRACE_SECONDS, read_uploads
 
 SETTINGS = Settings(max_body_bytes=1000, max_files=3, read_timeout_ms=200)
 
@@ -21,7 +23,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, object]]]
 
 
 def request_by(receive: Receive, headers: list[tuple[bytes, bytes]]) -> Request:
-    return Request({"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}, receive)
+    return Request(
+        {"type": "http", "method": "POST", "path": "/classify", "query_string": b"", "headers": headers}, receive
+    )
 
 
 def request_of(body: bytes | list[bytes], content_type: str | None = None, length: int | None = None) -> Request:
@@ -47,8 +51,8 @@ def form(files: list[tuple[str, tuple[str, bytes, str]]], data: dict[str, str] |
 def read(request: Request, settings: Settings = SETTINGS, admission: Admission | None = None) -> list[Upload]:
     async def read_within_limit() -> list[Upload]:
         begin = TimeLimit(min(GRACE_SECONDS, settings.read_timeout_ms / 1000))
-        with (admission or Admission(10**9, "bytes")).hold() as held:
-            return await read_uploads(request, settings, held, begin)
+        with (admission or Admission(10**9, "bytes", "NUMERAL_X")).hold() as held:
+            return (await read_uploads(request, settings, held, begin)).uploads
 
     return asyncio.run(read_within_limit())
 
@@ -236,7 +240,7 @@ def test_a_body_that_falls_silent_is_408_however_much_came_before(monkeypatch: p
 
 
 def test_what_has_arrived_is_held_and_nothing_beyond_it() -> None:
-    admission = Admission(700, "bytes of uploads")
+    admission = Admission(700, "bytes of uploads", "NUMERAL_X")
     with pytest.raises(Problem, match="600 bytes of uploads are in work and 300 more would pass the limit of 700"):
         read(request_of([b"x" * 300] * 3, length=900), admission=admission)
     assert admission.admitted == 0

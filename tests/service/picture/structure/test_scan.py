@@ -5,6 +5,7 @@ from functools import partial
 from io import BytesIO
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image, ImageCms, ImageOps
 from PIL.PngImagePlugin import PngInfo
@@ -50,6 +51,28 @@ def oriented(kind: str, orientation: int) -> bytes:
     exif[0x0112] = orientation
     exif[0x010F] = "a maker of cameras"
     return saved(scene(), kind, exif=exif)
+
+
+def with_exif(kind: str, orientation: int) -> bytes:
+    """For HEIF and AVIF, whose writers turn it into boxes of their own."""
+    image = scene()
+    image.getexif()[0x0112] = orientation
+    return encoded(image, kind)
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    """In full colour, which makes of the same content the same pixels."""
+    pillow_heif.register_heif_opener()
+    own: dict[str, object] = {"chroma": 444} if kind == "HEIF" else {"subsampling": "4:4:4", "exif": image.getexif()}
+    return saved(image, kind, **own, **options)
+
+
+def deep(mode: str) -> bytes:
+    """Of ten bits a channel."""
+    levels = np.asarray(scene("L" if mode == "I;16" else mode[:-3])).astype(np.uint16) * 257
+    file = BytesIO()
+    pillow_heif.from_bytes(mode, scene().size, levels.tobytes()).save(file, quality=90, chroma=444)
+    return file.getvalue()
 
 
 def with_profile(kind: str) -> bytes:
@@ -154,6 +177,23 @@ FILES: dict[str, Callable[[], bytes]] = {
     "TIFF of several JPEG pages": lambda: frames("TIFF", compression="jpeg"),
     "TIFF with a profile": lambda: with_profile("TIFF"),
     **{
+        f"{kind} {mode}": partial(lambda kind, mode: encoded(scene(mode), kind), kind, mode)
+        for kind in ("HEIF", "AVIF")
+        for mode in ("L", "LA", "RGB", "RGBA", "P")
+    },
+    **{f"HEIF {mode} in ten bits": partial(deep, mode) for mode in ("I;16", "RGB;16", "RGBA;16")},
+    "HEIF of tiles": lambda: encoded(scene(), "HEIF", tile_size=64),
+    "HEIF with a preview": lambda: encoded(scene(), "HEIF", thumbnails=[64]),
+    "HEIF with a profile": lambda: with_profile("HEIF"),
+    "HEIF of several pictures, animated": lambda: frames("HEIF"),
+    "AVIF with a profile": lambda: with_profile("AVIF"),
+    "AVIF animated": lambda: frames("AVIF"),
+    **{
+        f"{kind} turned {orientation}": partial(with_exif, kind, orientation)
+        for kind in ("HEIF", "AVIF")
+        for orientation in range(1, 9)
+    },
+    **{
         f"{kind} turned {orientation}": partial(oriented, kind, orientation)
         for kind in ("PNG", "JPEG", "WEBP", "TIFF")
         for orientation in range(1, 9)
@@ -181,8 +221,10 @@ def test_nothing_but_pixels_is_left(name: str) -> None:
     image = decode(strip(FILES[name](), LIMITS), at_least=1000)
     of_pixels = {"transparency", "interlace", "background", "compression", "version", "duration"}
     of_colours = {"jfif", "jfif_version", "jfif_unit", "jfif_density", "dpi", "adobe", "adobe_transform"}
+    of_boxes = {"primary", "bit_depth", "chroma", "nclx_profile", "tiling", "original_orientation"}
     of_coding = {"progressive", "progression", "loop", "timestamp", "resolution", "default_image"}
-    assert set(image.info) <= of_pixels | of_colours | of_coding
+    given = {name for name, value in image.info.items() if value}
+    assert given <= of_pixels | of_colours | of_coding | of_boxes
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -200,7 +242,7 @@ def test_a_format_is_known_by_its_content(digits: Digits, kind: str) -> None:
     "content", [b"hello", b"\x00" * 100, b"%PDF-1.7\n", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"RIFF....WAVE"]
 )
 def test_what_is_no_image_is_unsupported_and_the_formats_are_named(content: bytes) -> None:
-    with pytest.raises(Unreadable, match="supported: PNG, JPEG, WEBP, BMP, GIF, TIFF") as raised:
+    with pytest.raises(Unreadable, match="supported: PNG, JPEG, WEBP, BMP, GIF, TIFF, HEIF, AVIF") as raised:
         strip(content, LIMITS)
     assert raised.value.fault.kind is FaultKind.UNSUPPORTED
 
@@ -225,9 +267,10 @@ def test_too_many_pixels_are_refused_by_the_header_alone() -> None:
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_exactly_the_limit_is_allowed(kind: str) -> None:
-    assert strip(encode(np.zeros((10, 10), np.uint8), kind), Limits(100)).width == 10
-    with pytest.raises(Unreadable, match="11×10 = 110 pixels; the limit is 100"):
-        strip(encode(np.zeros((10, 11), np.uint8), kind), Limits(100))
+    """An encoder of HEIF makes 64 pixels a side at least, and an even number."""
+    assert strip(encode(np.zeros((64, 64), np.uint8), kind), Limits(4096)).width == 64
+    with pytest.raises(Unreadable, match="66×64 = 4,224 pixels; the limit is 4,096"):
+        strip(encode(np.zeros((64, 66), np.uint8), kind), Limits(4096))
 
 
 def test_bytes_behind_the_end_are_not_looked_at(digits: Digits) -> None:
