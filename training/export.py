@@ -7,6 +7,7 @@ artefact that exists is one that agreed. An int8 file that answers otherwise too
 
 import dataclasses
 import hashlib
+import json
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import tyro
 from torch import Tensor
 
 from training.artefact import into_place, onnx_file, torchscript
-from training.artefact.calibration import Calibration, Read, calibrate
+from training.artefact.calibration import Calibration, Fitted, Read, calibrate
 from training.artefact.graph import ServedGraph
 from training.artefact.parity import (
     ATOL,
@@ -33,6 +34,7 @@ from training.artefact.parity import (
     prove,
 )
 from training.artefact.quantise import quantise
+from training.artefact.unfold import METADATA, is_artefact
 from training.data import labelled, upload_like
 from training.data.dataset import Dataset, are_digits, load_dataset
 from training.data.upload_like import Uploads
@@ -50,6 +52,9 @@ SCHEMA_VERSION = 1
 RANGE_IMAGES = 500
 FILES = ("model.onnx", "model.int8.onnx", "model.pt")
 
+# What metadata says that temperature and threshold were fitted on, where it is pictures that people took.
+UPLOADS = "uploads"
+
 
 @dataclass(frozen=True)
 class Arguments:
@@ -62,7 +67,7 @@ class Arguments:
     """put it in the place of an artefact that is there, unasked"""
     uploads: Path | None = None
     """a folder of labelled pictures, none of them trained on: temperature and threshold are fitted on these, in place
-    of uploads made by code"""
+    of uploads made by code; a run that began with a model that was fitted on such pictures keeps that one's"""
 
 
 def sha256(path: Path) -> str:
@@ -95,6 +100,20 @@ def calibration_images(arguments: Arguments, recipe: Recipe, dataset: Dataset) -
     )
 
 
+def kept_from_the_start(arguments: Arguments, recipe: Recipe) -> Fitted | None:
+    """Of the artefact that the run began with, where it was fitted on pictures and none are given here.
+
+    What code makes is harder than most pictures: a threshold fitted on it accepts fewer of them.
+    """
+    folder = Path(recipe.start_from)
+    if arguments.uploads or not recipe.start_from or not is_artefact(folder):
+        return None
+    metadata = json.loads((folder / METADATA).read_text())
+    if metadata["calibration"].get("split") != UPLOADS:
+        return None
+    return Fitted(metadata["temperature"], metadata["reject_threshold"])
+
+
 def quantisation_images(held_out: Uploads, dataset: Dataset) -> Tensor:
     """Half training images as they are, half what calibration sees, so that neither kind leaves the range."""
     some = torch.linspace(0, len(held_out.candidates) - 1, RANGE_IMAGES).long()
@@ -115,18 +134,27 @@ class Measured:
 def write_artefact(arguments: Arguments, recipe: Recipe, dataset: Dataset, folder: Path) -> None:
     """Raises TrainingError where the files do not agree with the network of the run."""
     run = arguments.run
-    measured = write_models(run, recipe, dataset, calibration_images(arguments, recipe, dataset), folder)
-    fitted_on = "uploads" if arguments.uploads else recipe.judged_on
-    run_folder.write_json(folder / "metadata.json", metadata_of(run, recipe, dataset, folder, measured, fitted_on))
+    kept = kept_from_the_start(arguments, recipe)
+    measured = write_models(run, recipe, dataset, calibration_images(arguments, recipe, dataset), kept, folder)
+    fitted_on = UPLOADS if arguments.uploads or kept else recipe.judged_on
+    metadata = metadata_of(run, recipe, dataset, folder, measured, fitted_on)
+    if kept:
+        metadata["calibration"]["kept_from"] = recipe.start_from
+        print(f"temperature and threshold are those of {recipe.start_from}, which were fitted on pictures")
+    run_folder.write_json(folder / METADATA, metadata)
     error = measured.parity.max_error
     print(f"test split of {recipe.data}, through ONNX: {measured.test}; parity: logits differ by at most {error:.2g}")
 
 
-def write_models(run: Path, recipe: Recipe, dataset: Dataset, held_out: Uploads, folder: Path) -> Measured:
-    """The files of the network, proved to agree with it; int8 may be left out. `held_out` calibrates it."""
+def write_models(
+    run: Path, recipe: Recipe, dataset: Dataset, held_out: Uploads, kept: Fitted | None, folder: Path
+) -> Measured:
+    """The files of the network, proved to agree with it; int8 may be left out. `held_out` calibrates it, or measures
+    the calibration that is `kept`."""
     classifier = load_classifier(run, dataset.labels, torch.device("cpu"))
     validation = accuracy(predict(classifier, dataset.validation.images), dataset.validation.labels)
-    calibration = calibrate(Read(predict(classifier, held_out.candidates), held_out.owners, held_out.labels))
+    read = Read(predict(classifier, held_out.candidates), held_out.owners, held_out.labels)
+    calibration = calibrate(read, kept)
 
     graph = ServedGraph(classifier, calibration.temperature).eval()
     example = dataset.validation.images[:2]

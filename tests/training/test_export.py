@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,6 +70,28 @@ def test_it_is_calibrated_on_real_pictures_where_there_are_some(run: Path, tmp_p
     export.main([str(run), str(tmp_path / "target"), "--uploads", str(tmp_path / "uploads")])
     calibration = metadata_of(tmp_path / "target")["calibration"]
     assert (calibration["split"], calibration["images"]) == ("uploads", 60)
+
+
+def test_what_goes_on_from_a_model_fitted_on_pictures_keeps_its_calibration(
+    run: Path, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What code makes is harder, and would give a threshold under which half of someone's pictures are doubtful."""
+    first = tmp_path / "first"
+    shutil.copytree(exported, first)
+    metadata = metadata_of(first)
+    metadata |= {"temperature": 0.5, "reject_threshold": 0.625}
+    for split, kept in (("uploads", True), (metadata["calibration"]["split"], False)):
+        metadata["calibration"]["split"] = split
+        (first / "metadata.json").write_text(json.dumps(metadata))
+        second, target = tmp_path / f"{kept} run", tmp_path / str(kept)
+        train.main([*SMALL, *ONLY_DIGITS, "--epochs", "1", "--start-from", str(first), "--run", str(second)])
+        capsys.readouterr()
+        export.main([str(second), str(target)])
+        assert ("temperature and threshold are those of" in capsys.readouterr().out) == kept
+        after = metadata_of(target)
+        assert ((after["temperature"], after["reject_threshold"]) == (0.5, 0.625)) == kept
+        assert after["calibration"].get("kept_from") == (str(first) if kept else None)
+        assert after["calibration"]["accepted_share"] > 0.5
 
 
 def test_metadata_says_what_was_measured(run: Path, exported: Path) -> None:

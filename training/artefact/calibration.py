@@ -5,7 +5,7 @@ An image is a picture's candidates, as the service reads them: the geometric mea
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from scipy.optimize import minimize_scalar
@@ -34,6 +34,11 @@ NOTHING = math.nextafter(1, 2)
 
 # Where every validation image belongs to a class, the threshold is put where this share of them reach it.
 ACCEPTED_SHARE = 0.995
+
+
+class Fitted(NamedTuple):
+    temperature: float
+    reject_threshold: float
 
 
 @dataclass(frozen=True)
@@ -95,17 +100,21 @@ def of_single_images(logits: Tensor, labels: Tensor) -> Read:
     return Read(logits, torch.arange(len(logits)), labels)
 
 
-def calibrate(read: Read) -> Calibration:
-    """Fits on every other image, and measures on the rest.
+def calibrate(read: Read, kept: Fitted | None = None) -> Calibration:
+    """Fits on every other image, unless what was fitted before is `kept`, and measures on the rest.
 
     Raises TrainingError where one of the halves holds no image of a class that the normaliser lets through.
     """
     fitted, measured = read.part(0), read.part(1)
     if not all((half.seen & half.known).any() for half in (fitted, measured)):
         raise TrainingError(f"of {len(read.labels)} pictures too few hold a digit that is not refused unread")
-    temperature = fit_temperature(fitted)
-    threshold = reject_threshold(fitted, temperature)
+    temperature, threshold = kept or fit(fitted)
     return Calibration(temperature, threshold, len(read.labels), **shares(measured, temperature, threshold))
+
+
+def fit(read: Read) -> Fitted:
+    temperature = fit_temperature(read)
+    return Fitted(temperature, reject_threshold(read, temperature))
 
 
 def shares(read: Read, temperature: float, threshold: float) -> dict[str, Any]:
