@@ -20,6 +20,7 @@ import pytest
 
 from service.fleet import shared_folder
 from service.fleet.board import SILENCE
+from service.web.protocol import LAST_REQUEST_SECONDS
 from tests.harness import (
     ROOT,
     Digits,
@@ -119,19 +120,28 @@ def test_while_it_stops_no_connection_hangs_and_what_was_begun_is_answered(tmp_p
 def test_a_request_that_arrives_over_a_kept_connection_as_the_server_stops_is_answered(
     tmp_path: Path, digits: Digits
 ) -> None:
+    """Within a second of the signal; a machine that stands still for so long gets to try again."""
     body = png(digits.pick(6))
-    with running(tmp_path / "log", workers="2") as (url, supervisor), contextlib.ExitStack() as stack:
-        kept = [stack.enter_context(socket.create_connection(address(url), timeout=30)) for _ in range(8)]
-        for one in kept:
-            one.sendall(post_head(len(body)) + body)
-            assert one.recv(65_536).startswith(b"HTTP/1.1 200 ")
-        supervisor.terminate()
-        time.sleep(0.3)  # by when an idle machine has let go of the socket
-        for one in kept:
-            one.sendall(post_head(len(body)) + body)
-        for one in kept:
-            ((status, _, answer),) = read_answers(one)
-            assert (status, json.loads(answer)["digit"]) == (200, 6)
+    for attempt in range(5):
+        with running(tmp_path / f"log{attempt}", workers="2") as (url, supervisor), contextlib.ExitStack() as stack:
+            kept = [stack.enter_context(socket.create_connection(address(url), timeout=30)) for _ in range(8)]
+            begin = time.monotonic()
+            for one in kept:
+                one.sendall(post_head(len(body)) + body)
+                assert one.recv(65_536).startswith(b"HTTP/1.1 200 ")
+            told = time.monotonic()
+            supervisor.terminate()
+            time.sleep(0.3)  # by when an idle machine has let go of the socket
+            for one in kept:
+                one.sendall(post_head(len(body)) + body)
+            sent = time.monotonic()
+            # uvicorn closes a connection of its own accord once it has been idle for five seconds.
+            if sent - told < LAST_REQUEST_SECONDS and sent - begin < 5:
+                for one in kept:
+                    ((status, _, answer),) = read_answers(one)
+                    assert (status, json.loads(answer)["digit"]) == (200, 6)
+                return
+    pytest.fail("the machine stood still for a second, five times")
 
 
 def test_a_worker_that_is_replaced_after_an_export_serves_what_the_others_do(tmp_path: Path, digits: Digits) -> None:
