@@ -7,7 +7,6 @@ The way back holds no pickle: whoever has broken a decoder gets no further.
 import functools
 import os
 import resource
-import signal
 import socket
 import struct
 import sys
@@ -69,9 +68,6 @@ def unpack_prepared(text: bytes, content: bytes) -> Prepared:
 def main(arguments: list[str]) -> None:
     end_with_parent()
     channel = socket.socket(fileno=int(arguments[0]))
-    # The server ends this process by closing the socket: what is in work when it is told to stop is still answered.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # libtiff can be made to write gigabytes of warnings.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     warm_up()

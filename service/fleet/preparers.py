@@ -5,11 +5,13 @@ new one begins at once. `service.fleet.preparer` is what runs in them.
 """
 
 import asyncio
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from service.errors import StartError
 from service.fleet.caller import PATIENT, Caller, CallerLeft, within
@@ -131,7 +133,7 @@ class Preparer:
         self._memory = memory
         self._socket, theirs = socket.socketpair()
         try:
-            with theirs:
+            with theirs, held_back(signal.SIGTERM, signal.SIGINT):
                 self._process = subprocess.Popen(  # noqa: S603  # ourselves
                     [sys.executable, "-m", "service.fleet.preparer", str(theirs.fileno()), str(memory)],
                     cwd=ROOT,
@@ -197,6 +199,19 @@ class Preparer:
             self._connecting.result()[1].transport.abort()
         # Its memory goes with it, which may take longer than the loop can be held up.
         asyncio.get_running_loop().run_in_executor(None, self._process.wait)
+
+
+@contextlib.contextmanager
+def held_back(*signals: signal.Signals) -> Iterator[None]:
+    """From a process that begins meanwhile for good: the server ends it by closing its socket.
+
+    What is in work as all processes are told to stop is still answered, and one that has not begun yet is no failure.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def unreadable(fault: Fault) -> Prepared:

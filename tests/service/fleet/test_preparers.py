@@ -260,6 +260,23 @@ def test_it_goes_on_where_the_server_is_told_to_stop_and_ends_with_it() -> None:
     assert processes() == []
 
 
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_one_that_has_only_begun_as_the_server_is_told_to_stop_begins_all_the_same(sent: signal.Signals) -> None:
+    """Whoever stops a server that starts would read a traceback for each of its workers."""
+
+    async def told_at_once() -> None:
+        started = Preparers(2, WANTED.max_pixels)
+        for process in processes():
+            process.send_signal(sent)
+        await started.start()
+        assert len(processes()) == 2
+        started.close()
+
+    asyncio.run(told_at_once())
+    psutil.wait_procs(processes(), timeout=5)
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
 def test_a_process_that_cannot_start_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
     with pytest.raises(StartError, match="a process for pictures does not start"):
