@@ -1,16 +1,31 @@
 """A few seconds of `make soak`, and what it takes for a failure."""
 
 import asyncio
+from array import array
+from collections import Counter
 from dataclasses import replace
 
 from proofs.client import Answer
 from proofs.counts import Counts
 from proofs.expected import CUT, constant, learn
 from proofs.mixture import hostile, mixture
-from proofs.soak import Arguments, Soak, Tally, failures, fate
+from proofs.soak import Arguments, Part, Soak, Tally, failures, fate, figures
 
 SOME = ("PNG of profiles that grow", "GIF of comments", "headers without end", "JSON of base64 that is none")
 ARGUMENTS = Arguments(minutes=0.1)
+
+
+def test_it_is_measured_anew_every_five_minutes() -> None:
+    assert (Arguments().parts, Arguments().part_seconds) == (6, 300)
+    assert (ARGUMENTS.parts, ARGUMENTS.part_seconds) == (3, 2)
+
+
+def test_what_any_part_had_counts() -> None:
+    good = Part(1000, Tally(Counts(3, 3), took=array("d", [1])), Tally(Counts(5, 5), took=array("d", [0.01])))
+    bad = Part(500, Tally(Counts(2, 1, lost=1)), Tally(Counts(4, 4), Counter({"5xx": 1}), array("d", [0.02])))
+    row = figures([good, bad, good], {"supervisor": 50}, {"supervisor": 51}, ARGUMENTS)
+    assert (row["answers"], row["p99_ms"], row["capacity_per_second"]) == (22, [10, 20, 10], [1000, 500, 1000])
+    assert row["failed"] == ["1 lost", "hostile: 1 5xx"]
 
 
 async def asked(url: str, seconds: float) -> tuple[Tally, int]:
@@ -49,10 +64,10 @@ def test_a_hostile_request_may_be_refused_in_other_ways_but_not_read_in_others()
 
 
 def test_what_did_not_hold_is_said() -> None:
-    tally = Tally(Counts(accepted=9, answered=9))
-    assert failures(tally, {"worker 1": (100, 104)}, 10, 11, ARGUMENTS) == []
-    tally.counts.wrong, tally.counts.lost, tally.hostile["5xx"] = 1, 2, 3
-    assert failures(tally, {"worker 1": (100, 106)}, 10, 13, replace(ARGUMENTS, minutes=1)) == [
+    counts, harm = Counts(accepted=9, answered=9), Counter({"as alone": 4, "429": 1})
+    assert failures(counts, harm, {"worker 1": (100, 104)}, (10, 11), ARGUMENTS) == []
+    counts, harm = replace(counts, wrong=1, lost=2), Counter({"5xx": 3})
+    assert failures(counts, harm, {"worker 1": (100, 106)}, (10, 13), ARGUMENTS) == [
         "2 lost",
         "1 wrong",
         "hostile: 3 5xx",
