@@ -66,8 +66,8 @@ class Arguments:
     replace: bool = False
     """put it in the place of an artefact that is there, unasked"""
     uploads: Path | None = None
-    """a folder of labelled pictures, none of them trained on: temperature and threshold are fitted on these, in place
-    of uploads made by code; a run that began with a model that was fitted on such pictures keeps that one's"""
+    """a folder of labelled pictures, none of them trained on, for temperature and threshold to be fitted on. Without
+    it they are fitted on uploads made by code, or kept where the run began with a model fitted on people's pictures"""
 
 
 def sha256(path: Path) -> str:
@@ -83,7 +83,8 @@ def as_json(measured: Accuracy) -> dict[str, Any]:
 
 
 def calibration_images(arguments: Arguments, recipe: Recipe, dataset: Dataset) -> Uploads:
-    """What temperature and threshold are fitted on: uploads where the network learned what is no digit.
+    """What temperature and threshold are fitted on, or measured on where they are kept: uploads where the network
+    learned what is no digit.
 
     A network that has trained on the validation split is sure of it; then it is the test split, for want of another.
     """
@@ -109,7 +110,7 @@ def kept_from_the_start(arguments: Arguments, recipe: Recipe) -> Fitted | None:
     if arguments.uploads or not recipe.start_from or not is_artefact(folder):
         return None
     metadata = json.loads((folder / METADATA).read_text())
-    if metadata["calibration"].get("split") != UPLOADS:
+    if metadata.get("calibration", {}).get("split") != UPLOADS:
         return None
     return Fitted(metadata["temperature"], metadata["reject_threshold"])
 
@@ -139,7 +140,7 @@ def write_artefact(arguments: Arguments, recipe: Recipe, dataset: Dataset, folde
     fitted_on = UPLOADS if arguments.uploads or kept else recipe.judged_on
     metadata = metadata_of(run, recipe, dataset, folder, measured, fitted_on)
     if kept:
-        metadata["calibration"]["kept_from"] = recipe.start_from
+        metadata["calibration"] |= {"kept_from": recipe.start_from, "measured_on": recipe.judged_on}
         print(f"temperature and threshold are those of {recipe.start_from}, which were fitted on pictures")
     run_folder.write_json(folder / METADATA, metadata)
     error = measured.parity.max_error

@@ -203,12 +203,13 @@ class Preparer:
 
 @contextlib.contextmanager
 def held_back(*signals: signal.Signals) -> Iterator[None]:
-    """From a process that begins meanwhile for good: the server ends it by closing its socket.
+    """Here for a moment; a process that begins meanwhile never gets them, which the server ends by itself.
 
     What is in work as all processes are told to stop is still answered, and one that has not begun yet is no failure.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -91,6 +91,7 @@ def test_what_goes_on_from_a_model_fitted_on_pictures_keeps_its_calibration(
         after = metadata_of(target)
         assert ((after["temperature"], after["reject_threshold"]) == (0.5, 0.625)) == kept
         assert after["calibration"].get("kept_from") == (str(first) if kept else None)
+        assert after["calibration"].get("measured_on") == ("validation" if kept else None)
         assert after["calibration"]["accepted_share"] > 0.5
 
 
