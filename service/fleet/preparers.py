@@ -72,25 +72,30 @@ class Preparers:
         for preparer in self._all:
             preparer.kill()
 
-    async def prepare(self, content: bytes, wanted: Wanted, caller: Caller = PATIENT) -> Prepared:
+    async def prepare(
+        self, content: bytes, wanted: Wanted, caller: Caller = PATIENT, since: float | None = None
+    ) -> Prepared:
         """Waits for a process that is free. Cancelled, it kills the one that is at work.
+
+        since: of the loop's clock, when the wait began, if not now: one of several pictures that have all come then.
 
         Raises MemoryError where no process can be had, NoTurn where none was free in time, CallerLeft where nobody
         waits by the time that one is. One that is at work for a caller that leaves ends it: a new one takes longer than
         most pictures.
         """
+        due = (asyncio.get_running_loop().time() if since is None else since) + self.longest_wait
         try:
-            return await self._prepare(content, wanted, caller)
+            return await self._prepare(content, wanted, caller, due)
         except EOFError:
             # It may have been killed from outside, for its memory, say: another is given the same picture.
             try:
-                return await self._prepare(content, wanted, caller)
+                return await self._prepare(content, wanted, caller, due)
             except EOFError:
                 return unreadable(Fault(FaultKind.DAMAGED, "the image brings its decoder down"))
 
-    async def _prepare(self, content: bytes, wanted: Wanted, caller: Caller) -> Prepared:
+    async def _prepare(self, content: bytes, wanted: Wanted, caller: Caller, due: float) -> Prepared:
         """Raises EOFError where the process ended over it."""
-        preparer = await self._turn(caller)
+        preparer = await self._turn(caller, due)
         try:
             if not caller.waits():
                 raise CallerLeft("decode")
@@ -106,9 +111,10 @@ class Preparers:
                 preparer = self._try_to_begin()
             self._idle.put_nowait(preparer)
 
-    async def _turn(self, caller: Caller) -> "Preparer | None":
+    async def _turn(self, caller: Caller, due: float) -> "Preparer | None":
+        """Where one is free it is given, however late that is."""
         try:
-            async with asyncio.timeout(self.longest_wait):
+            async with asyncio.timeout_at(due):
                 return await within(caller, self._idle.get(), before="decode")
         except TimeoutError as error:
             raise NoTurn from error

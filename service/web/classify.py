@@ -236,9 +236,12 @@ class Classifier:
         return [here[number] if number in here else next(elsewhere) for number in range(len(uploads))]
 
     async def prepare_elsewhere(self, uploads: Sequence[Upload], wanted: Wanted, caller: Caller) -> list[Ready]:
+        since = asyncio.get_running_loop().time()
+
         async def one(upload: Upload) -> Ready:
             handed = time.perf_counter()
-            return Ready(await self.preparers.prepare(upload.content, wanted, caller), handed, time.perf_counter())
+            prepared = await self.preparers.prepare(upload.content, wanted, caller, since)
+            return Ready(prepared, handed, time.perf_counter())
 
         ready: list[Ready] = []
         # As many at a time as there are processes: the pictures of other requests come in between.

@@ -131,6 +131,25 @@ def test_one_that_has_waited_for_long_is_told_so_and_the_next_is_read() -> None:
     run(scenario, longest_wait=0.1)
 
 
+def test_those_that_came_together_wait_no_longer_than_one_but_take_what_is_free() -> None:
+    """A form of two pictures would else wait twice, past the deadline of all."""
+
+    async def scenario(started: Preparers) -> None:
+        long_ago = asyncio.get_running_loop().time() - 60
+        assert same(await started.prepare(PHOTO, WANTED, since=long_ago), prepare(PHOTO, WANTED))
+        (process,) = processes()
+        process.suspend()
+        working = asyncio.create_task(started.prepare(PHOTO, WANTED))
+        await asyncio.sleep(0.05)
+        with pytest.raises(NoTurn):
+            async with asyncio.timeout(5):
+                await started.prepare(PHOTO, WANTED, since=long_ago)
+        process.resume()
+        assert same(await working, prepare(PHOTO, WANTED))
+
+    run(scenario, longest_wait=30)
+
+
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_process_that_is_killed_over_a_picture_does_not_take_it_along(sent: signal.Signals) -> None:
     async def scenario(started: Preparers) -> None:
