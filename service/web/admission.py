@@ -69,7 +69,8 @@ class Held:
 
 
 def no_turn(seconds: float) -> Problem:
-    """Of a large image that has waited so long for a process, and would be late if it had one now."""
+    """Of a large image that had no process so long after it came, others of its request among what was before it, and
+    would be late if it had one now."""
     return Problem(
         HTTPStatus.TOO_MANY_REQUESTS,
         f"no process for large images was free within {seconds:g} s; try again in {RETRY_AFTER_SECONDS} s",
