@@ -53,8 +53,10 @@ class Preparers:
         self._tell = tell
         self.longest_wait = longest_wait
         self._memory = BYTES_BESIDE + BYTES_A_PIXEL * max_pixels
-        # None: one that could not be started.
+        # Those that are ready: one that has just begun keeps no picture waiting that another could have. None: one that
+        # could not be started.
         self._idle: asyncio.LifoQueue[Preparer | None] = asyncio.LifoQueue()
+        self._replacing: set[asyncio.Task[None]] = set()
         self._all = {Preparer(self._memory) for _ in range(count)}
 
     async def start(self) -> None:
@@ -105,11 +107,9 @@ class Preparers:
             raise MemoryError("no process can be started") from error
         finally:
             if preparer and preparer.killed:
-                self._all.remove(preparer)
-                if self._tell:
-                    self._tell(preparer.end)
-                preparer = self._try_to_begin()
-            self._idle.put_nowait(preparer)
+                self._replace(preparer)
+            else:
+                self._idle.put_nowait(preparer)
 
     async def _turn(self, caller: Caller, due: float) -> "Preparer | None":
         """Where one is free it is given, however late that is."""
@@ -125,11 +125,22 @@ class Preparers:
         self._all.add(preparer)
         return preparer
 
-    def _try_to_begin(self) -> "Preparer | None":
-        try:
-            return self._begin()
-        except OSError:
-            return None
+    def _replace(self, ended: "Preparer") -> None:
+        self._all.remove(ended)
+        if self._tell:
+            self._tell(ended.end)
+        task = asyncio.get_running_loop().create_task(self._make_ready_another())
+        self._replacing.add(task)
+        task.add_done_callback(self._replacing.discard)
+
+    async def _make_ready_another(self) -> None:
+        """What ends or hangs as it begins is handed out all the same: the picture that gets it ends it."""
+        preparer = None
+        with contextlib.suppress(OSError, EOFError, TimeoutError):
+            preparer = self._begin()
+            async with asyncio.timeout(LONGEST_START):
+                await preparer.connect()
+        self._idle.put_nowait(preparer)
 
 
 class Preparer:
@@ -172,6 +183,9 @@ class Preparer:
         except (EOFError, OSError) as error:
             writer.transport.abort()
             raise EOFError("it ended as it began") from error
+        except asyncio.CancelledError:  # the server ends
+            writer.transport.abort()
+            raise
         return reader, writer
 
     async def prepare(self, content: bytes, wanted: Wanted) -> Prepared:

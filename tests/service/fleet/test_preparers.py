@@ -150,6 +150,44 @@ def test_those_that_came_together_wait_no_longer_than_one_but_take_what_is_free(
     run(scenario, longest_wait=30)
 
 
+def test_one_that_has_only_begun_keeps_no_picture_waiting_that_another_could_have() -> None:
+    async def scenario(started: Preparers) -> None:
+        first, second = processes()
+        first.suspend()
+        second.suspend()
+        working = [asyncio.create_task(started.prepare(PHOTO, WANTED)) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        second.resume()
+        await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
+        for late in (task for task in working if not task.done()):
+            late.cancel()
+            await asyncio.wait([late])
+        (begun,) = (process for process in processes() if process not in (first, second))
+        begun.suspend()
+        for _ in range(3):
+            async with asyncio.timeout(10):
+                assert same(await started.prepare(PHOTO, WANTED), prepare(PHOTO, WANTED))
+        begun.resume()
+
+    run(scenario, count=2, ended="deadline")
+
+
+def test_the_time_in_which_one_begins_is_waited_for_a_turn() -> None:
+    async def scenario(started: Preparers) -> None:
+        (process,) = processes()
+        process.suspend()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(started.prepare(PHOTO, WANTED), timeout=0.1)
+        (begun,) = processes()
+        begun.suspend()
+        with pytest.raises(NoTurn):
+            async with asyncio.timeout(10):
+                await started.prepare(PHOTO, WANTED)
+        begun.resume()
+
+    run(scenario, ended="deadline", longest_wait=0.1)
+
+
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_process_that_is_killed_over_a_picture_does_not_take_it_along(sent: signal.Signals) -> None:
     async def scenario(started: Preparers) -> None:
