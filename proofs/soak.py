@@ -52,7 +52,7 @@ class Arguments:
     hostile: float = 0.01
     """of requests, at random"""
     warm_up_seconds: float = 20
-    measure_seconds: float = 15
+    measure_seconds: float = 60
     seed: int = 1
     memory_tolerance: float = 0.05
     latency_tolerance: float = 0.2

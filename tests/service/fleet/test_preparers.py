@@ -206,18 +206,55 @@ def test_a_process_that_is_killed_over_a_picture_does_not_take_it_along(sent: si
 
 def test_a_picture_that_ends_two_processes_is_at_fault() -> None:
     async def scenario(started: Preparers) -> None:
-        (first,) = processes()
-        first.suspend()
-        working = asyncio.create_task(started.prepare(PHOTO, WANTED))
-        await asyncio.sleep(0.05)
-        first.kill()
-        while not (others := [process for process in processes() if process != first]):
+        large = png(Image.new("L", (4000, 4000)))
+        working = asyncio.create_task(started.prepare(large, WANTED))
+        ended: list[psutil.Process] = []
+        while len(ended) < 2:
+            for process in (process for process in processes() if process not in ended and is_ready(process)):
+                await asyncio.sleep(0.02)
+                process.kill()
+                ended.append(process)
             await asyncio.sleep(0.001)
-        others[0].kill()
         assert (await working).fault == Fault(FaultKind.DAMAGED, "the image brings its decoder down")
         assert same(await started.prepare(PHOTO, WANTED), prepare(PHOTO, WANTED))
 
     run(scenario)
+
+
+def is_ready(process: psutil.Process) -> bool:
+    """Its memory is limited right before it says so."""
+    return bool(process.rlimit(psutil.RLIMIT_DATA)[0] != psutil.RLIM_INFINITY)
+
+
+def test_no_picture_is_blamed_for_a_process_that_ends_as_it_begins() -> None:
+    async def scenario(started: Preparers) -> None:
+        (first,) = processes()
+        first.suspend()
+        working = asyncio.create_task(started.prepare(PHOTO, WANTED))
+        await asyncio.sleep(0.05)
+        ended = {first}
+        first.kill()
+        while len(ended) < 4:
+            for process in set(processes()) - ended:
+                process.kill()
+                ended.add(process)
+            await asyncio.sleep(0.001)
+        assert same(await working, prepare(PHOTO, WANTED))
+
+    run(scenario)
+
+
+def test_one_that_is_killed_while_it_is_free_is_replaced_before_a_picture_comes() -> None:
+    async def scenario(started: Preparers) -> None:
+        (first,) = processes()
+        first.kill()
+        while not (others := [process for process in processes() if process != first and is_ready(process)]):
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        assert same(await started.prepare(PHOTO, WANTED), prepare(PHOTO, WANTED))
+        assert processes() == others
+
+    run(scenario, ended="died")
 
 
 def test_a_process_that_cannot_be_had_is_503_and_had_later(monkeypatch: pytest.MonkeyPatch) -> None:
