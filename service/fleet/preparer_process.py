@@ -20,24 +20,34 @@ from service.settings import ROOT
 End = Literal["died", "deadline", "memory"]
 
 
-class Job:
-    """A picture. `answer`: None where its process ended over it, or nobody waits for it any more.
+# Bytes of an answer: what says more has been taken over by its picture.
+LARGEST_ANSWER = 16_000_000
 
-    turn: ends the wait for a process.
+
+class Job:
+    """A picture that waits for a process until `turn`, of the loop's clock, and then is `late`.
+
+    answer: None where it is late, where its process ended over it, and where nobody waits for it any more.
     """
 
-    def __init__(self, content: bytes, wanted: Wanted, caller: Caller, turn: asyncio.Timeout) -> None:
+    def __init__(self, content: bytes, wanted: Wanted, caller: Caller, turn: float) -> None:
+        loop = asyncio.get_running_loop()
         self.content = content
         self.wanted = wanted
         self.caller = caller
-        self.answer: asyncio.Future[Prepared | None] = asyncio.get_running_loop().create_future()
-        self.turn = turn
+        self.answer: asyncio.Future[Prepared | None] = loop.create_future()
+        self.late = False
+        self.turn = loop.call_at(turn, self._give_up)
         self.process: PreparerProcess | None = None
 
     def settle(self, prepared: Prepared | None) -> None:
         """Unless whoever waited has gone."""
         if not self.answer.done():
             self.answer.set_result(prepared)
+
+    def _give_up(self) -> None:
+        self.late = not self.answer.done()
+        self.settle(None)
 
 
 class PreparerProcess(asyncio.Protocol):
@@ -70,16 +80,14 @@ class PreparerProcess(asyncio.Protocol):
         self._received = bytearray()
         self._killed = False
         self.job: Job | None = None
-
-    @property
-    def was_ready(self) -> bool:
-        return self._ready.done() and self._ready.result()
+        self.was_given_one = False
 
     async def start(self) -> None:
         """Returns when it is ready. Raises EOFError where it ended before, and OSError."""
         self._connects = True
         await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=self._socket)
-        if not await self._ready:
+        # It is set by what is read: a caller that is cancelled must not.
+        if not await asyncio.shield(self._ready):
             raise EOFError("it ended as it began")
         self._free(self)
 
@@ -90,8 +98,8 @@ class PreparerProcess(asyncio.Protocol):
 
     def give(self, job: Job) -> None:
         """To one that is free."""
-        self.job, job.process = job, self
-        job.turn.reschedule(None)
+        self.job, job.process, self.was_given_one = job, self, True
+        job.turn.cancel()
         self._transport.writelines(pack_job(job.content, job.wanted))  # type: ignore[union-attr]  # the free have one
 
     def data_received(self, data: bytes) -> None:
@@ -134,7 +142,8 @@ class PreparerProcess(asyncio.Protocol):
         elif not self._connects:
             self._socket.close()
         # Its memory goes with it, which may take longer than the loop can be held up.
-        asyncio.get_running_loop().run_in_executor(None, self._process.wait)
+        with contextlib.suppress(RuntimeError):  # no thread to be had: it is waited for as another begins
+            asyncio.get_running_loop().run_in_executor(None, self._process.wait)
 
 
 Free = Callable[[PreparerProcess], None]
@@ -142,10 +151,12 @@ Ended = Callable[[PreparerProcess, End], None]
 
 
 def unpack(received: bytearray) -> Prepared | None:
-    """None where more is to come."""
+    """None where more is to come. Raises ValueError, which closes the connection, as any other error does."""
     if len(received) < HEAD.size:
         return None
     text_size, pixels_size = HEAD.unpack_from(received)
+    if text_size + pixels_size > LARGEST_ANSWER:
+        raise ValueError(f"a process for pictures answers in {text_size + pixels_size:,} bytes")
     pixels = HEAD.size + text_size
     if len(received) < pixels + pixels_size:
         return None

@@ -5,7 +5,6 @@ new one begins at once.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 
 from service.errors import StartError
@@ -21,6 +20,9 @@ BYTES_BESIDE = 80_000_000
 
 # Seconds. Python, numpy and Pillow are loaded in a quarter of one.
 LONGEST_START = 60
+
+# Seconds until another is tried where none can be had, or one ends before it was given a picture.
+PAUSE = 1
 
 
 class NoTurn(Exception):
@@ -50,6 +52,7 @@ class Preparers:
         # In the order in which they came.
         self._waiting: dict[Job, None] = {}
         self._starting: set[asyncio.Task[None]] = set()
+        self._again: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Returns when all are ready. Raises StartError where one does not get there."""
@@ -62,6 +65,9 @@ class Preparers:
             raise StartError(f"a process for pictures does not start: {error}") from error
 
     def close(self) -> None:
+        if self._again:
+            self._again.cancel()
+        self._free.clear()
         for process in self._all:
             process.kill()
 
@@ -86,24 +92,28 @@ class Preparers:
 
     async def _prepare(self, content: bytes, wanted: Wanted, caller: Caller, due: float) -> Prepared | None:
         """None where the process ended over it."""
-        self._begin_what_is_missing()
+        try:
+            self._begin_what_is_missing()
+        except OSError as error:
+            if not self._all:
+                raise MemoryError("no process can be started") from error
         seconds = caller.seconds_left()
         left = due if seconds is None else asyncio.get_running_loop().time() + seconds
-        job = Job(content, wanted, caller, asyncio.timeout_at(min(due, left)))
+        job = Job(content, wanted, caller, min(due, left))
         try:
-            async with job.turn:
-                self._waiting[job] = None
-                # Where one is free it is given, however late that is.
-                self._hand_out()
-                prepared = await job.answer
-        except TimeoutError as error:
-            raise NoTurn if due <= left else CallerLeft("decode") from error
+            self._waiting[job] = None
+            # Where one is free it is given, however late that is.
+            self._hand_out()
+            prepared = await job.answer
         finally:
+            job.turn.cancel()
             self._waiting.pop(job, None)
             if job.process and job.process.job is job:
                 job.process.end("deadline")
-        if prepared is None and not caller.waits():
+        if (prepared is None and not caller.waits()) or (job.late and left < due):
             raise CallerLeft("decode")
+        if job.late:
+            raise NoTurn
         return prepared
 
     def _hand_out(self) -> None:
@@ -129,20 +139,26 @@ class Preparers:
             self._free.remove(process)
         if self._tell:
             self._tell(how)
-        # One that ends as it begins is not begun over and over for nobody.
-        if process.was_ready or self._waiting:
-            with contextlib.suppress(MemoryError):
-                self._begin_what_is_missing()
+        if process.was_given_one:
+            self._begin_again()
+        else:
+            self._begin_later()
+
+    def _begin_later(self) -> None:
+        if self._again:
+            self._again.cancel()
+        self._again = asyncio.get_running_loop().call_later(PAUSE, self._begin_again)
+
+    def _begin_again(self) -> None:
+        try:
+            self._begin_what_is_missing()
+        except OSError:
+            self._begin_later()
 
     def _begin_what_is_missing(self) -> None:
-        """Raises MemoryError where there is none and none can be begun."""
+        """Raises OSError where there are no processes or files left."""
         while len(self._all) < self.count:
-            try:
-                process = self._begin()
-            except OSError as error:
-                if self._all:
-                    return
-                raise MemoryError("no process can be started") from error
+            process = self._begin()
             self._all.add(process)
             task = asyncio.get_running_loop().create_task(self._make_ready(process))
             self._starting.add(task)

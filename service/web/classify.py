@@ -246,7 +246,14 @@ class Classifier:
         ready: list[Ready] = []
         # As many at a time as there are processes: the pictures of other requests come in between.
         for start in range(0, len(uploads), self.preparers.count):
-            ready += await asyncio.gather(*map(one, uploads[start : start + self.preparers.count]))
+            tasks = [asyncio.ensure_future(one(upload)) for upload in uploads[start : start + self.preparers.count]]
+            try:
+                ready += await asyncio.gather(*tasks)
+            finally:
+                # Where one gets no turn, nobody would end the others. Taken out of the list, as a traceback that one of
+                # them holds has hold of it.
+                while tasks:
+                    tasks.pop().cancel()
         return ready
 
     def item(self, received: Received, upload: Upload, ready: Ready, seen: Seen | None) -> Item:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -13,7 +14,9 @@ import pytest
 from PIL import Image
 
 from service.errors import StartError
+from service.fleet.caller import PATIENT
 from service.fleet.preparer import pack_prepared, unpack_prepared
+from service.fleet.preparer_process import Job, unpack
 from service.fleet.preparers import NoTurn, Preparers
 from service.picture.fault import Fault, FaultKind
 from service.picture.prepare import Prepared, Wanted, prepare
@@ -224,6 +227,42 @@ def test_a_picture_that_ends_two_processes_is_at_fault() -> None:
 def is_ready(process: psutil.Process) -> bool:
     """Its memory is limited right before it says so."""
     return bool(process.rlimit(psutil.RLIMIT_DATA)[0] != psutil.RLIM_INFINITY)
+
+
+def test_nothing_is_left_of_pictures_that_got_no_turn_and_of_those_past_their_deadline() -> None:
+    """Each may be of megabytes, and what only a collection finds stays for long."""
+
+    async def scenario(started: Preparers) -> None:
+        (process,) = processes()
+        process.suspend()
+        working = asyncio.create_task(started.prepare(PHOTO, WANTED))
+        refused = await asyncio.gather(*(turned_away(started, 0.5) for _ in range(20)))
+        dropped = await asyncio.gather(*(turned_away(started, 0.05) for _ in range(20)))
+        assert (refused, dropped) == ([NoTurn] * 20, [TimeoutError] * 20)
+        assert [each.caller for each in gc.get_objects() if isinstance(each, Job)] == [PATIENT]
+        process.resume()
+        assert same(await working, prepare(PHOTO, WANTED))
+
+    gc.collect()
+    gc.disable()
+    try:
+        run(scenario, longest_wait=0.2)
+    finally:
+        gc.enable()
+
+
+async def turned_away(started: Preparers, seconds: float) -> type[Exception]:
+    try:
+        async with asyncio.timeout(seconds):
+            await started.prepare(PHOTO, WANTED)
+    except (NoTurn, TimeoutError) as error:
+        return type(error)
+    raise AssertionError("it was prepared")
+
+
+def test_an_answer_without_end_is_not_waited_for() -> None:
+    with pytest.raises(ValueError, match="8,589,934,590 bytes"):
+        unpack(bytearray(b"\xff" * 8))
 
 
 def test_no_picture_is_blamed_for_a_process_that_ends_as_it_begins() -> None:
