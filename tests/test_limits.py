@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import psutil
 
 from tests.harness import (
     ROOT,
@@ -133,6 +134,24 @@ def test_a_large_picture_without_a_turn_is_429_while_its_client_still_waits(tmp_
             assert_problem(response, 504, "deadline of 3000 ms")
         assert metric(httpx.get(f"{url}/metrics").text, 'numeral_rejections_total{cause="large_images"}') == 1
         assert httpx.post(f"{url}/classify", content=photo, timeout=30).status_code == 200
+
+
+def test_what_is_at_work_on_a_form_ends_with_it(tmp_path: Path) -> None:
+    """No deadline is there any more to end it, once one picture of the form got no turn."""
+    photo = (ROOT / "digit.png").read_bytes()
+    server = running(tmp_path / "log", workers="1", deadline_ms="4000")
+    with server as (url, supervisor), ThreadPoolExecutor(1) as other:
+        stuck = [each for each in supervisor.children(recursive=True) if "service.fleet.preparer" in each.cmdline()]
+        for process in stuck:
+            process.suspend()
+        before = other.submit(httpx.post, f"{url}/classify", content=photo, timeout=30)
+        wait_until(lambda: httpx.get(f"{url}/stats").json()["images_in_work"] == 1)
+        files = [("image", ("x.png", photo, "image/png")) for _ in stuck]
+        late = httpx.post(f"{url}/classify", files=files, timeout=30)
+        assert_problem(late, 429, "no process for large images was free within 2 s")
+        _, still_there = psutil.wait_procs(stuck, timeout=1)
+        assert len(still_there) == 1
+        assert_problem(before.result(), 504, "deadline of 4000 ms")
 
 
 def test_a_stop_signal_ends_the_server_cleanly(tmp_path: Path) -> None:
