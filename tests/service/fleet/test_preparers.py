@@ -239,7 +239,7 @@ def test_nothing_is_left_of_pictures_that_got_no_turn_and_of_those_past_their_de
         refused = await asyncio.gather(*(turned_away(started, 20) for _ in range(20)))
         dropped = await asyncio.gather(*(turned_away(started, 0.05) for _ in range(20)))
         assert (refused, dropped) == ([NoTurn] * 20, [TimeoutError] * 20)
-        assert [each.caller for each in gc.get_objects() if isinstance(each, Job)] == [PATIENT]
+        assert [each.caller for each in gc.get_objects() if type(each) is Job] == [PATIENT]
         process.resume()
         assert same(await working, prepare(PHOTO, WANTED))
 
