@@ -19,7 +19,6 @@ from service.settings import ROOT
 # How one comes to its end, of `service.fleet.metrics.ENDS`.
 End = Literal["died", "deadline", "memory"]
 
-
 # Bytes of an answer: what says more has been taken over by its picture.
 LARGEST_ANSWER = 16_000_000
 
@@ -86,8 +85,8 @@ class PreparerProcess(asyncio.Protocol):
         """Returns when it is ready. Raises EOFError where it ended before, and OSError."""
         self._connects = True
         await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=self._socket)
-        # It is set by what is read: a caller that is cancelled must not.
-        if not await asyncio.shield(self._ready):
+        # It is set by what is read: a caller that is cancelled must not. And it may have ended since.
+        if not await asyncio.shield(self._ready) or self._killed:
             raise EOFError("it ended as it began")
         self._free(self)
 
