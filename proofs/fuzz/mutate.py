@@ -114,7 +114,9 @@ def change_one(parts: list[Part], others: list[Part], chance: Chance) -> list[Pa
         case 0:
             return before + behind
         case 1:
-            return before + [part] * chance.choice((2, 3, 200)) + behind
+            # So many at most that what is made is not what takes memory.
+            times = min(chance.choice((2, 3, 200)), 1 + MOST_BYTES // max(1, len(part.data)))
+            return before + [part] * max(2, times) + behind
         case 2:
             return [*before, part, chance.choice(others or parts), *behind]
         case 3:

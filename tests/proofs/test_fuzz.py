@@ -12,8 +12,8 @@ import pytest
 from proofs.fuzz import execute
 from proofs.fuzz.__main__ import Fuzz, Result
 from proofs.fuzz.corpus import Corpus, corpus, digit
-from proofs.fuzz.mutate import mutant
-from proofs.fuzz.parts import PARTED
+from proofs.fuzz.mutate import change_one, mutant
+from proofs.fuzz.parts import PARTED, Part
 from service.picture.structure.scan import FORMATS, format_of
 from tests.harness import wait_until
 
@@ -49,6 +49,14 @@ def test_a_mutant_is_made_again_by_its_number(files: Corpus) -> None:
     made = [execute.content_of(files, 1, number) for number in range(50)]
     assert made == [execute.content_of(files, 1, number) for number in range(50)]
     assert len(set(made)) > 45
+
+
+def test_a_part_that_is_large_is_not_repeated_into_hundreds_of_megabytes() -> None:
+    large = Part(b"IDAT", bytes(1_000_000))
+    made = [change_one([large], [], random.Random(seed)) for seed in range(100)]
+    assert max(map(len, made)) == 2
+    small = [change_one([Part(b"tEXt", b"a=b")], [], random.Random(seed)) for seed in range(100)]
+    assert max(map(len, small)) == 200
 
 
 @pytest.mark.parametrize("kind", PARTED)
