@@ -19,6 +19,7 @@ from benchmarks.peers.targets import CORES
 PACKAGES = (
     "bentoml",
     "onnxruntime",
+    "onnxruntime-gpu",
     "uvicorn",
     "uvloop",
     "multipart",

@@ -59,6 +59,7 @@ def recipe_of(arguments: Arguments) -> Recipe:
         images=arguments.images,
         written_digits=0,
         not_digits=0,
+        scenes=0,
         validate_on_test=True,
     )
 

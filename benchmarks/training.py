@@ -78,7 +78,12 @@ TUTORIALS = {
         transform=transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))]),
         optimizer=lambda parameters: torch.optim.Adam(parameters, lr=0.001),
         ours=replace(
-            RECIPES["googlenet"], network="googlenet-plain", learning_rate=0.01, written_digits=0, not_digits=0
+            RECIPES["googlenet"],
+            network="googlenet-plain",
+            learning_rate=0.01,
+            written_digits=0,
+            not_digits=0,
+            scenes=0,
         ),
     ),
 }

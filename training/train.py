@@ -111,7 +111,8 @@ def train_epoch(training: Training, progress: "tqdm[Any]") -> tuple[float, float
         loss.backward()
         training.optimizer.step()
         training.schedule.step()
-        training.averaged.update_parameters(training.model)
+        if training.recipe.ema_epochs or step == training.steps:
+            training.averaged.update_parameters(training.model)
         losses += loss.detach()
         hits = (logits.detach().argmax(dim=1) == labels).sum()
         known = (labels != NOT_A_DIGIT).sum()

@@ -47,6 +47,8 @@ class Optimizers:
     seeds: int = 1
     limit: int = 0
     """images of the training split; 0: all"""
+    data: str | None = None
+    """as the recipe says if not given; folder:PATH is a copy of the data set as folders of images"""
     data_dir: Path = Path("data")
     device: hardware.DeviceChoice = "auto"
     out: Path | None = None
@@ -58,7 +60,7 @@ class Optimizers:
         folder = self.out or Path(f"runs/optimizers-{self.recipe}")
         base = RECIPES[self.recipe]
         epochs = base.epochs if self.epochs is None else self.epochs
-        recipe = dataclasses.replace(base, epochs=epochs, images=self.limit)
+        recipe = dataclasses.replace(base, epochs=epochs, images=self.limit, data=self.data or base.data)
         place = lifecycle.Place(self.data_dir, self.device)
         dataset = lifecycle.load_data(recipe, place)
         runs: Runs = {}
