@@ -114,7 +114,7 @@ def change_one(parts: list[Part], others: list[Part], chance: Chance) -> list[Pa
         case 0:
             return before + behind
         case 1:
-            # So many at most that what is made is not what takes memory.
+            # Bounded, so that making the file is not what takes memory.
             times = min(chance.choice((2, 3, 200)), 1 + MOST_BYTES // max(1, len(part.data)))
             return before + [part] * max(2, times) + behind
         case 2:

@@ -74,6 +74,15 @@ def test_batch_normalisation_can_stay_as_it_began(tmp_path: Path) -> None:
     assert not {"weight", "bias"} & same
 
 
+def test_without_an_average_the_weights_are_those_of_the_last_step(tmp_path: Path) -> None:
+    main([*SMALLER, "--epochs", "2", "--ema-epochs", "0", "--run", str(tmp_path)])
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert state["steps"] > 1
+    assert state["averaged"]["n_averaged"] == 2  # epochs: not once a step
+    for name, value in state["model"].items():
+        assert torch.equal(state["averaged"][f"module.{name}"], value), name
+
+
 def test_killed_and_resumed_ends_with_the_same_weights(tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     main([*SMALL, "--run", str(whole)])

@@ -48,11 +48,11 @@ class Optimizers:
     limit: int = 0
     """images of the training split; 0: all"""
     data: str | None = None
-    """as the recipe says if not given; folder:PATH is a copy of the data set as folders of images"""
+    """as the recipe says if not given; folder:PATH for a copy of the same data set as folders of images"""
     data_dir: Path = Path("data")
     device: hardware.DeviceChoice = "auto"
     out: Path | None = None
-    """runs/optimizers-RECIPE if not given; give another for other epochs or another limit"""
+    """runs/optimizers-RECIPE if not given; give another for other epochs, another limit or other data"""
 
     def run(self) -> None:
         if self.seeds < 1:
@@ -60,7 +60,8 @@ class Optimizers:
         folder = self.out or Path(f"runs/optimizers-{self.recipe}")
         base = RECIPES[self.recipe]
         epochs = base.epochs if self.epochs is None else self.epochs
-        recipe = dataclasses.replace(base, epochs=epochs, images=self.limit, data=self.data or base.data)
+        data = base.data if self.data is None else self.data
+        recipe = dataclasses.replace(base, epochs=epochs, images=self.limit, data=data)
         place = lifecycle.Place(self.data_dir, self.device)
         dataset = lifecycle.load_data(recipe, place)
         runs: Runs = {}

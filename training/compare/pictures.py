@@ -35,7 +35,7 @@ def draw(axes: Any, runs: Runs, epochs: int) -> None:
         panel.set(title=title, xlabel="epoch", xlim=(0.8, longest(runs) + 0.2), ylim=limits(runs, field))
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.grid(alpha=0.3)
-    axes.flat[0].legend(fontsize=7, loc="lower left")
+    axes.flat[0].legend(fontsize=7, loc="upper right")
 
 
 def means(seeds: Sequence[Sequence[EpochRow]], field: str) -> list[float]:

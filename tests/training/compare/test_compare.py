@@ -9,13 +9,14 @@ import torch
 from PIL import Image, ImageSequence
 from tqdm import tqdm
 
+from tests.harness import Digits
 from training import train
 from training.compare import devices
 from training.compare.__main__ import main
 from training.compare.optimizers import SETTINGS
 from training.run import lifecycle
 from training.run.recipe import RECIPES, Recipe
-from training.run.run_folder import EpochRow, load_checkpoint, read_log
+from training.run.run_folder import EpochRow, load_checkpoint, read_log, read_recipe
 from training.run.state import Training
 
 
@@ -96,6 +97,18 @@ def test_another_recipe_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     compare(tmp_path)
     with pytest.raises(SystemExit, match="holds a run of another recipe; remove it, or choose another place"):
         main(["optimizers", "--epochs", "1", "--limit", "300", "--out", str(tmp_path)])
+
+
+def test_another_copy_of_the_data_can_be_learned(tmp_path: Path, digits: Digits) -> None:
+    for label in range(10):
+        folder = tmp_path / "copy" / str(label)
+        folder.mkdir(parents=True)
+        for which in range(12):
+            Image.fromarray(digits.pick(label, which)).save(folder / f"{which}.png")
+    copy = f"folder:{tmp_path / 'copy'}"
+    main(["optimizers", "--epochs", "1", "--data", copy, "--out", str(tmp_path / "out")])
+    assert read_recipe(tmp_path / "out/nag-seed0").data == copy
+    assert load_checkpoint(tmp_path / "out/nag-seed0", torch.device("cpu"))["steps"] == 1
 
 
 @pytest.mark.parametrize(
