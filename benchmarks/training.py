@@ -71,20 +71,13 @@ TUTORIALS = {
         network=AlexNetLite,
         transform=transforms.Compose([transforms.Resize((224, 224)), transforms.ToTensor()]),
         optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.01, momentum=0.9),
-        ours=replace(RECIPES["alexnet"], written_digits=0, not_digits=0),
+        ours=RECIPES["alexnet"].on_data_alone,
     ),
     "GoogLeNet at 28×28": Tutorial(
         network=lambda: as_printed(GoogLeNetPlain()),
         transform=transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))]),
         optimizer=lambda parameters: torch.optim.Adam(parameters, lr=0.001),
-        ours=replace(
-            RECIPES["googlenet"],
-            network="googlenet-plain",
-            learning_rate=0.01,
-            written_digits=0,
-            not_digits=0,
-            scenes=0,
-        ),
+        ours=replace(RECIPES["googlenet"].on_data_alone, network="googlenet-plain", learning_rate=0.01),
     ),
 }
 

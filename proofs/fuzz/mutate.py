@@ -115,8 +115,8 @@ def change_one(parts: list[Part], others: list[Part], chance: Chance) -> list[Pa
             return before + behind
         case 1:
             # Bounded, so that making the file is not what takes memory.
-            times = min(chance.choice((2, 3, 200)), 1 + MOST_BYTES // max(1, len(part.data)))
-            return before + [part] * max(2, times) + behind
+            times = min(chance.choice((2, 3, 200)), 2 + MOST_BYTES // max(1, len(part.data)))
+            return before + [part] * times + behind
         case 2:
             return [*before, part, chance.choice(others or parts), *behind]
         case 3:

@@ -115,6 +115,11 @@ class Recipe:
         return "test" if self.validate_on_test else "validation"
 
     @property
+    def on_data_alone(self) -> "Recipe":
+        """Without the images that code makes."""
+        return replace(self, written_digits=0, not_digits=0, scenes=0)
+
+    @property
     def contract(self) -> InputContract:
         """The network's, with this recipe's mean and standard deviation."""
         own = NETWORKS[self.network].contract
