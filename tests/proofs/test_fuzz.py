@@ -83,6 +83,11 @@ def test_a_process_that_ends_is_a_finding_and_the_rest_is_run(fuzz: Fuzz) -> Non
     assert result.executions == 500
 
 
+def test_time_and_memory_count_as_they_are_alone(fuzz: Fuzz) -> None:
+    ended = (3, "its process ended: SIGKILL")
+    assert fuzz.confirmed([(1, "slow: 1.01 s"), (2, "memory: 304 MB"), ended]) == [ended]
+
+
 def test_what_is_slow_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     content, outcomes = digit("PNG", 64, {}), Counter[str]()
     assert list(execute.wrong_with(content, execute.DIGITS, outcomes)) == []
