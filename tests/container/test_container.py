@@ -12,7 +12,6 @@ import socket
 import subprocess
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ import pytest
 from PIL import Image
 
 from tests.container import compose
-from tests.harness import Digits, assert_problem, encode, free_port, png, post_head, read_answers, serving
+from tests.harness import Digits, assert_problem, encode, free_port, png, post_head, read_answers, serving, wait_until
 
 ENGINE = os.environ.get("ENGINE", "")
 if not ENGINE:
@@ -75,6 +74,10 @@ class Container:
 
     def exit_code(self) -> int:
         return int(engine("container", "inspect", "--format={{.State.ExitCode}}", self.name))
+
+    def pids_of_workers(self) -> set[int]:
+        code = "import psutil; print(*(p.pid for p in psutil.Process(1).children()))"
+        return set(map(int, self.run("python3", "-c", code).split()))
 
     def workers(self) -> int:
         count: int = httpx.get(f"{self.url}/stats").json()["workers"]
@@ -249,15 +252,14 @@ def test_shared_memory_that_cannot_be_written_to_does_no_harm(digits: Digits) ->
 def test_a_worker_that_died_is_replaced() -> None:
     """BentoML leaves that out in images of its own making, where BENTOML_CONTAINERIZED is set."""
     with running("--env=NUMERAL_WORKERS=2") as container:
-        code = "import psutil; psutil.Process(1).children()[0].kill()"
-        container.run("python3", "-c", code)
-        counts = []
-        for _ in range(300):
-            counts.append(container.workers())
-            if 1 in counts and counts[-1] == 2:
-                return
-            time.sleep(0.1)
-        pytest.fail(f"workers, ten times a second: {Counter(counts)}")
+        before = container.pids_of_workers()
+        container.run("python3", "-c", f"import os; os.kill({min(before)}, 9)")
+
+        def is_replaced() -> bool:
+            now = container.pids_of_workers()
+            return min(before) not in now and len(now) == 2 and container.workers() == 2
+
+        wait_until(is_replaced)
 
 
 def test_the_gpu_image_refuses_to_start_without_a_gpu() -> None:
