@@ -73,7 +73,8 @@ def write_bodies(folder: Path, image: bytes | None = None) -> dict[str, list[str
 
 
 def multipart(content: bytes, field: str, files: int) -> bytes:
-    disposition = f'Content-Disposition: form-data; name="{field}"; filename="7.png"\r\nContent-Type: image/png'
+    kind = "png" if content.startswith(b"\x89PNG") else "jpeg"  # BentoML refuses a picture that is another than it says
+    disposition = f'Content-Disposition: form-data; name="{field}"; filename="7.{kind}"\r\nContent-Type: image/{kind}'
     part = b"--bound\r\n" + disposition.encode() + b"\r\n\r\n" + content + b"\r\n"
     return part * files + b"--bound--\r\n"
 
