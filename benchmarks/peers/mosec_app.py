@@ -12,15 +12,12 @@ import numpy as np
 from benchmarks.peers.common import MAX_BATCH, answer, decode, open_session, run
 
 
-# Mosec hands over a memoryview, where the service reads bytes.
-
-
 class Decode(mosec.Worker):
     def deserialize(self, data: bytes) -> bytes:
         return data
 
     def forward(self, data: bytes) -> np.ndarray:
-        return decode(bytes(data))
+        return decode(bytes(data))  # of a memoryview, whatever Mosec's types say
 
 
 class Digits(mosec.Worker):
@@ -39,7 +36,7 @@ class Both(Digits):
     """One stage: what comes of no batch spares a way from process to process."""
 
     def deserialize(self, data: bytes) -> np.ndarray:
-        return decode(bytes(data))
+        return decode(bytes(data))  # of a memoryview, whatever Mosec's types say
 
 
 if __name__ == "__main__":
