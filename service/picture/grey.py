@@ -33,7 +33,7 @@ def to_grey(image: Image.Image) -> Grey:
         return np.asarray(undithered(image.convert("L")), dtype=np.float32)
     # A copy of a large picture that is of the mode already would double its memory.
     colours = image if image.mode == "RGB" else image.convert("RGB")
-    return clearest(np.asarray(reduced(colours), dtype=np.float32))
+    return clearest(planes_of(reduced(colours)))
 
 
 def with_alpha(image: Image.Image) -> Image.Image:
@@ -55,15 +55,26 @@ def undithered(image: Image.Image) -> Image.Image:
     return image.reduce(factor) if factor > 1 else image
 
 
-def clearest(colours: NDArray[np.float32]) -> Grey:
-    """[H, W, 3] → the luminance, or the one channel in which the ink stands out far better."""
-    red, green, blue = colours[..., 0], colours[..., 1], colours[..., 2]
+def planes_of(image: Image.Image) -> list[Grey]:
+    """One for each channel: numpy is several times as quick with these as with channels side by side."""
+    return [*np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1)).astype(np.float32)]
+
+
+def clearest(planes: list[Grey]) -> Grey:
+    """Red, green and blue → the luminance, or the one channel in which the ink stands out far better."""
+    red, green, blue = planes
     if (red == green).all() and (green == blue).all():
-        return np.ascontiguousarray(green)
+        return green
     luminance: Grey = 0.299 * red + 0.587 * green + 0.114 * blue
-    spreads = colours.std(axis=(0, 1))
-    best = int(spreads.argmax())
-    return np.ascontiguousarray(colours[..., best]) if spreads[best] > COLOURED * luminance.std() + 1 else luminance
+    spreads = [spread(plane) for plane in planes]
+    best = int(np.argmax(spreads))
+    return planes[best] if spreads[best] > COLOURED * spread(luminance) + 1 else luminance
+
+
+def spread(plane: Grey) -> float:
+    """The standard deviation, by a product: in a third of the time that numpy's own takes."""
+    distance = (plane - plane.mean()).ravel()
+    return math.sqrt(float(distance @ distance) / distance.size)
 
 
 def full_range(values: NDArray[np.float32]) -> Grey:
@@ -79,8 +90,8 @@ def full_range(values: NDArray[np.float32]) -> Grey:
 
 def on_opposite_ground(image: Image.Image) -> Grey:
     """Transparent parts become white under dark ink and black under light ink. RGBA in."""
-    pixels = np.asarray(image, dtype=np.float32)
-    grey, alpha = clearest(pixels[..., :3]), pixels[..., 3] / np.float32(255)
+    *colours, alpha = planes_of(image)
+    grey, alpha = clearest(colours), alpha / np.float32(255)
     if alpha.min() == 1:
         return grey
     ink_level = float((grey * alpha).sum()) / max(float(alpha.sum()), 1e-6)
