@@ -11,12 +11,11 @@ from training.errors import TrainingError
 from training.run import onnx_runtime
 
 DeviceChoice = Literal["auto", "cuda", "cpu"]
-
-# A CPU multiplies numbers under 1e-38 a hundred times as slowly, and the weights of units that have died fall to those:
-# they are 0 instead. Here, as torch's threads take it over where they begin, and do not learn of it later.
-torch.set_flush_denormal(True)
-
 LIBRARIES = ("torch", "torchvision", "numpy", "onnx", "onnxscript", "onnxruntime")
+
+# The weights of units that have died fall under 1e-38, where a CPU multiplies a hundred times as slowly: there they are
+# 0 instead. Torch's threads inherit this as they start, and not later, so it is set as early as can be.
+torch.set_flush_denormal(True)
 
 
 def pick(choice: DeviceChoice) -> torch.device:
