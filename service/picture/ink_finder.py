@@ -30,8 +30,8 @@ def session() -> "InferenceSession":
     options = runtime().SessionOptions()
     # One picture is too little to be shared out between threads.
     options.intra_op_num_threads = 1
-    # The first session of a process sets this for the thread that opens it, where training, which prepares pictures as
-    # well, has it on (`training.run.hardware`).
+    # ONNX Runtime's first session in a process sets this for the thread that opens it: training, which prepares
+    # pictures too, has it on (`training.run.hardware`), and the default would turn it off.
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     opened: InferenceSession = runtime().InferenceSession(FILE, options, providers=[CPU])
     return opened

@@ -9,9 +9,10 @@ from benchmarks.photo import STAGES, Stopwatch, photo, stages_of
 
 def test_a_stage_counts_what_it_does_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     watch, clock = Stopwatch(), iter([0.0, 2.0, 7.0, 10.0])
-    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     inner = watch.timed("inner", lambda: None)
-    watch.timed("outer", inner)()
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "perf_counter", lambda: next(clock))
+        watch.timed("outer", inner)()
     assert watch.seconds == {"outer": 5, "inner": 5}
 
 
