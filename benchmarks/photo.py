@@ -123,13 +123,13 @@ def main() -> None:
         for side, content in photos.items():
             taken[side].append(stages_of(content, read, watch))
     medians = {
-        side: {stage: float(np.median([one[stage] for one in each[WARM_UP:]])) for stage in each[0]}
+        str(side): {stage: float(np.median([one[stage] for one in each[WARM_UP:]])) for stage in each[0]}
         for side, each in taken.items()
     }
     print(f"| ms, medians of {arguments.turns} | {' | '.join(f'{side} px' for side in SIDES)} |")
     print("|---" * (len(SIDES) + 1) + "|")
-    for stage in medians[SIDES[0]]:
-        print(f"| {stage} | {' | '.join(f'{medians[side][stage]:.2f}' for side in SIDES)} |")
+    for stage in (*STAGES, WHOLE, READING):
+        print(f"| {stage} | {' | '.join(f'{medians[str(side)][stage]:.2f}' for side in SIDES)} |")
     line = report.line_of("photo", medians, turns=arguments.turns)
     report.save(line, arguments.out)
     print(json.dumps(line))

@@ -2,7 +2,9 @@
 
 import time
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks.photo import STAGES, Stopwatch, photo, stages_of
 
@@ -17,7 +19,8 @@ def test_a_stage_counts_what_it_does_itself(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_photo_goes_through_all_stages(monkeypatch: pytest.MonkeyPatch) -> None:
-    watch, read = Stopwatch(), []
+    watch = Stopwatch()
+    read: list[NDArray[np.uint8]] = []
     for stage, (module, name) in STAGES.items():
         monkeypatch.setattr(module, name, watch.timed(stage, getattr(module, name)))
     milliseconds = stages_of(photo(64), read.append, watch)
