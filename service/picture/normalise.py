@@ -1,7 +1,7 @@
 """Brings a picture of one digit to the canonical form, or says why there is none to read.
 
-Where a picture leaves no doubt, by rules alone. Else a network looks for the ink as well, and there are two candidates:
-what reads both decides.
+Where a picture leaves no doubt, by rules alone. Else a network looks for the ink as well, twice where rules find
+nothing, and there are two candidates: what reads both decides.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from PIL import Image
 from service.picture.arrays import Grey
 from service.picture.canonical import is_canonical
 from service.picture.contrast import ByContrast, by_contrast
-from service.picture.find import UNCLEAR, WHOLE, Found, Look, Region, count_written, find, within
+from service.picture.find import UNCLEAR, WHOLE, Found, Look, Region, count_written, find, find_wider, within
 from service.picture.grey import to_grey
 from service.picture.refuse import too_few_pixels
 from service.picture.shapes import Box
@@ -21,6 +21,7 @@ from service.picture.shapes import Box
 CANONICAL = "it is canonical already"
 CONTRAST = "ink is what stands out from the paper"
 LEARNED = "ink is where a network finds it"
+LEARNED_WIDER = "ink is where the network finds it in a wider view"
 
 # Of several digits, so many at most are looked at one by one.
 MOST_COUNTED = 6
@@ -59,7 +60,7 @@ def normalise_grey(grey: Grey, size: tuple[int, int], look: Look | None = None) 
     found = find(look, size)
     if found.digit is not None and overlooked(by_rules.several, found.region, grey.shape, look):
         return nothing(by_rules.reason, by_rules, found)
-    if found.digit is not None and found.region != WHOLE:
+    if found.digit is not None and not found.reason and found.region != WHOLE:
         # By rules as well once more, where the digit is large. What they took of the whole picture does not count: it
         # is the margin of a page far more often than a digit that the network has overlooked.
         left, top, right, bottom = pixels_of(found.region, size)
@@ -98,13 +99,21 @@ def are_apart(digits: tuple[Box, ...], shape: tuple[int, int]) -> bool:
 def joined(by_rules: ByContrast, found: Found) -> Normalised:
     """The network that finds the ink has the last word on whether there is any of a single digit, unless it may be
     mistaken: a stroke that fills half of a close crop is unlike what it knows."""
-    if found.digit is None and by_rules.digit is not None and (by_rules.flat or found.reason == UNCLEAR):
+    if found.digit is None and by_rules.digit is not None and by_rules.flat:
         return Normalised(by_rules.digit[np.newaxis], (CONTRAST,), dropped=reasons(by_rules, found))
-    if found.digit is None:
+    if found.digit is None or (by_rules.digit is None and found.reason):
         return nothing(by_rules.reason or found.reason, by_rules, found)
     if by_rules.digit is None:
-        return Normalised(found.digit[np.newaxis], (LEARNED,), dropped=reasons(by_rules, found))
+        return looked_at_twice(by_rules, found, found.digit)
     return Normalised(np.stack([by_rules.digit, found.digit]), (CONTRAST, LEARNED))
+
+
+def looked_at_twice(by_rules: ByContrast, found: Found, digit: NDArray[np.uint8]) -> Normalised:
+    """Where rules find nothing the network has to agree with itself: it sees digits in noise now and then."""
+    again = find_wider(found.view)
+    if again is None:
+        return nothing(by_rules.reason, by_rules, found._replace(reason=UNCLEAR))
+    return Normalised(np.stack([digit, again]), (LEARNED, LEARNED_WIDER), dropped=reasons(by_rules, found))
 
 
 def nothing(reason: str | None, by_rules: ByContrast, found: Found) -> Normalised:

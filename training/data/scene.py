@@ -63,6 +63,8 @@ class Conditions:
     """grey levels, the largest standard deviation of the sensor's noise, and about that of the paper's blotches"""
     shaken: float = 0.1
     one_bit: float = 0.12
+    smallest: int = SMALLEST_GLYPH
+    """pixels of the longer side of a glyph"""
     largest: int = 224
     """pixels of the longer side of a picture"""
 
@@ -96,8 +98,8 @@ def make_scene(
     """`glyph`: cropped to its ink. `clutter` makes glyphs that may stand beside it."""
     around = around or margins(rng)
     turned = cropped(as_written(glyph, rng))
-    largest = SMALL_GLYPH if rng.random() < SMALL_SHARE else LARGEST_GLYPH
-    size = math.exp(rng.uniform(math.log(SMALLEST_GLYPH), math.log(largest)))
+    largest = SMALL_GLYPH if rng.random() < SMALL_SHARE and conditions.smallest < SMALL_GLYPH else LARGEST_GLYPH
+    size = math.exp(rng.uniform(math.log(conditions.smallest), math.log(largest)))
     room = 1 + max(around.top + around.bottom, around.left + around.right)
     size = max(6.0, min(size, conditions.largest / room))
     scale = size / max(turned.shape)

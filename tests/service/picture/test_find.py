@@ -4,12 +4,23 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from service.model.artefact import load
 from service.model.engine import Engine
-from service.picture.find import WHOLE, Found, Region, closer_to_ink, find, parts, within
+from service.picture.contrast import ByContrast
+from service.picture.find import UNCLEAR, WHOLE, Found, Region, closer_to_ink, find, find_wider, parts, within
 from service.picture.ink_finder import SIDE, find_ink, fitted
-from service.picture.normalise import CANONICAL, CONTRAST, LEARNED, looking_at, normalise, pixels_of
+from service.picture.normalise import (
+    CANONICAL,
+    CONTRAST,
+    LEARNED,
+    LEARNED_WIDER,
+    joined,
+    looking_at,
+    normalise,
+    pixels_of,
+)
 from service.picture.shapes import Box
 from tests.harness import ROOT, Digits
 
@@ -94,10 +105,42 @@ def test_what_gives_no_candidate_says_why(digits: Digits) -> None:
     levels = sheet(digits.pick(6), (100, 140), 60, 20, 40)
     levels[:, 66:72] = 215
     normalised = normalise(Image.fromarray((levels + np.linspace(0, 30, 140)).astype(np.uint8)))
-    assert normalised.assumed == (LEARNED,)
+    assert normalised.assumed == (LEARNED, LEARNED_WIDER)
     ((what, why),) = normalised.dropped
     assert what == CONTRAST
     assert why.startswith("several digits: 2 shapes")
+
+
+def both_looks(levels: Levels) -> tuple[int, int] | None:
+    """What is read of a view and of a wider one; None where there is no digit in one of them."""
+    found = find_in(levels)
+    again = find_wider(found.view)
+    if found.digit is None or found.reason or again is None:
+        return None
+    first, second = ENGINE.run(np.stack([found.digit, again])).argmax(axis=1).tolist()
+    return first, second
+
+
+def test_two_looks_agree_about_a_digit_and_not_about_noise(digits: Digits) -> None:
+    noise = []
+    for seed in range(400):
+        rng = np.random.default_rng(seed)
+        coarse = gaussian_filter(rng.normal(0, 1, (75, 75)), (0, 0.5, 1, 2)[seed % 4])
+        noise.append((128 + 40 * coarse / coarse.std()).astype(np.float32))
+    of_noise = [looks for looks in map(both_looks, noise) if looks]
+    of_digits = [both_looks(sheet(digit, (80, 80), 56, 12, 12)) for digit, _ in some(digits)]
+    assert len(of_noise) >= 10
+    assert np.mean([first == second for first, second in of_noise]) < 0.5
+    assert np.mean([looks is not None and looks[0] == looks[1] for looks in of_digits]) > 0.95
+
+
+def test_what_may_be_noise_is_read_beside_what_rules_find_and_not_alone(digits: Digits) -> None:
+    digit = digits.pick(3)
+    found = Found(digit, UNCLEAR, WHOLE, sheet(digit, (80, 80), 56, 12, 12))
+    assert joined(ByContrast(digits.pick(1)), found).assumed == (CONTRAST, LEARNED)
+    alone = joined(ByContrast(None, "too faint"), found)
+    assert (alone.digits, alone.reason) == (None, "too faint")
+    assert alone.dropped == ((CONTRAST, "too faint"), (LEARNED, UNCLEAR))
 
 
 @pytest.mark.parametrize("width", [19, 21, 23, 25])
