@@ -98,7 +98,8 @@ def are_apart(digits: tuple[Box, ...], shape: tuple[int, int]) -> bool:
 
 def joined(by_rules: ByContrast, found: Found) -> Normalised:
     """The network that finds the ink has the last word on whether there is any of a single digit, unless it may be
-    mistaken: a stroke that fills half of a close crop is unlike what it knows."""
+    mistaken: a stroke that fills half of a close crop is unlike what it knows. What it finds and may be noise is read
+    beside what rules find, and not alone."""
     if found.digit is None and by_rules.digit is not None and by_rules.flat:
         return Normalised(by_rules.digit[np.newaxis], (CONTRAST,), dropped=reasons(by_rules, found))
     if found.digit is None or (by_rules.digit is None and found.reason):
