@@ -76,16 +76,6 @@ def test_what_is_looked_at_again_holds_the_ink() -> None:
     assert any(one.ink.shape == (80, 80) for one in seen), "a part as `find` looks at it"
 
 
-def test_where_there_is_no_ink_it_is_seen_whole_or_a_piece_of_any_size() -> None:
-    picture = np.arange(30_000, dtype=np.uint32).reshape(200, 150)
-    rng = np.random.default_rng(0)
-    seen = [ink_finder.looked_at(Scene(picture, np.zeros_like(picture)), rng).picture for _ in range(200)]
-    whole = [one for one in seen if one.shape == picture.shape]
-    assert 0.4 < len(whole) / len(seen) < 0.6
-    assert all(one[1, 0] - one[0, 0] == 150 and np.isin(one, picture).all() for one in seen)
-    assert min(map(len, seen)) < 60 < 150 < max(len(one) for one in seen if one.shape != picture.shape)
-
-
 def test_a_perfect_answer_costs_next_to_nothing() -> None:
     ink = torch.zeros(1, served.SIDE, served.SIDE)
     ink[:, 20:40, 30:34] = 1
