@@ -26,7 +26,7 @@ from training.artefact.quantise import quantise
 from training.data import glyphs
 from training.data.dataset import Split, load_dataset
 from training.data.processes import in_chunks
-from training.data.scene import MISLEADING, Scene, empty_scene
+from training.data.scene import Scene
 from training.data.scenes import Sources, any_scene
 from training.errors import TrainingError
 from training.networks import NETWORKS
@@ -45,11 +45,6 @@ OVERLAP = 0.3
 WHOLE_SHARE = 0.5
 PART_SHARE = 0.25
 AROUND = (0.15, 0.9)
-
-# Of the scenes, those that hold nothing to read but what is taken for it, beside the empty ones that any upload may be;
-# and of the side of one without ink that is not seen whole, what is seen.
-MISLEADING_SHARE = 0.1
-PIECE = (0.25, 0.9)
 
 # The overlap with the true ink that int8 may lose.
 MOST_LOST = 0.01
@@ -86,9 +81,7 @@ def fitted_scenes(sources: Sources, rng: NumpyGenerator, count: int) -> tuple[np
     """Pictures and ink, as in `Scenes`."""
     pictures, inks = [], []
     for _ in range(count):
-        misleading = rng.random() < MISLEADING_SHARE
-        made = empty_scene(sources.clutter, rng, MISLEADING) if misleading else any_scene(sources, rng).scene
-        scene = looked_at(made, rng)
+        scene = looked_at(any_scene(sources, rng).scene, rng)
         picture, shape = ink_finder.fitted(scene.picture.astype(np.float32))
         ink, _ = ink_finder.fitted(scene.ink.astype(np.float32))
         beside = np.ones_like(ink, bool)
@@ -100,28 +93,22 @@ def fitted_scenes(sources: Sources, rng: NumpyGenerator, count: int) -> tuple[np
 
 
 def looked_at(scene: Scene, rng: NumpyGenerator) -> Scene:
-    """The whole picture, or a piece of it, as the service has the network look again: where ink is, or where it was
-    mistaken, or at a part."""
+    """The whole picture, or a piece of it, as the service has the network look again: where ink is, or at a part."""
     height, width = scene.ink.shape
     how = rng.random()
     if how < WHOLE_SHARE:
         return scene
     if how < WHOLE_SHARE + PART_SHARE and height * width >= find.LARGE:
-        box = square(find.PART, scene.ink.shape, rng)
+        side = round(find.PART * max(height, width))
+        top, left = rng.integers(max(1, height - side + 1)), rng.integers(max(1, width - side + 1))
+        box = Box(top, top + side, left, left + side)
     elif (scene.ink > 127).any():
         box = bounds(scene.ink > 127)
         box = box.grown(round(rng.uniform(*AROUND) * box.side) + 2)
     else:
-        box = square(rng.uniform(*PIECE), scene.ink.shape, rng)
+        return scene
     rows, columns = slice(max(0, box.top), box.bottom), slice(max(0, box.left), box.right)
     return Scene(scene.picture[rows, columns], scene.ink[rows, columns])
-
-
-def square(share: float, shape: tuple[int, ...], rng: NumpyGenerator) -> Box:
-    """Anywhere in a picture of `shape`; `share`: of its longer side."""
-    side = round(share * max(shape))
-    top, left = (int(rng.integers(max(1, length - side + 1))) for length in shape)
-    return Box(top, top + side, left, left + side)
 
 
 def loss_of(logits: Tensor, ink: Tensor) -> Tensor:

@@ -71,9 +71,6 @@ class Conditions:
 
 ANY = Conditions()
 
-# What is taken for a digit where there is none: the sides of a frame, one line of ruled paper, the end of a sheet.
-MISLEADING = Conditions(ruled=0.6, framed=0.45, edge=0.4, specks=0.25, hole=0.15)
-
 
 class Margins(NamedTuple):
     """Of paper around a glyph, in shares of its longer side; below 0 the picture cuts it off."""
@@ -116,14 +113,14 @@ def make_scene(
     return on_paper(covered, box, clutter, rng, conditions)
 
 
-def empty_scene(clutter: Clutter, rng: Generator, conditions: Conditions = ANY) -> Scene:
+def empty_scene(clutter: Clutter, rng: Generator) -> Scene:
     """A sheet with nothing on it that is to be read."""
     side = int(rng.integers(16, 120))
     shape = (side, max(12, round(side * rng.uniform(0.5, 2))))
     if rng.random() < STATIC:
         return Scene(camera.static(shape, rng), np.zeros(shape, np.uint8))
     middle = Box(shape[0] // 3, shape[0] * 2 // 3, shape[1] // 3, shape[1] * 2 // 3)
-    return on_paper(np.zeros(shape, np.float32), middle, clutter, rng, conditions)
+    return on_paper(np.zeros(shape, np.float32), middle, clutter, rng, ANY)
 
 
 def on_paper(
